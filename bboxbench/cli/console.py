@@ -1,0 +1,110 @@
+"""What a person sees: data on stdout, progress on stderr, no animation off a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+__all__ = ["Console", "Ticker", "duration"]
+
+SECONDS_BETWEEN_LINES = 10.0
+"""How often plain progress lines come where there is no terminal to redraw."""
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it: '8 s', '3 min 20 s', '5 h 07 min'."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+class Ticker:
+    """Progress of one long piece of work; `Console.progress` makes it."""
+
+    def __init__(self, console: Console, what: str, total: int, unit: str) -> None:
+        self._console, self._what, self._total, self._unit = console, what, total, unit
+        self._bar: Progress | None = None
+        self._start = self._last_line = time.monotonic()
+        self._already: int | None = None
+
+    def update(self, done: int, note: str = "") -> None:
+        """Report that ``done`` of the total is finished; ``note`` is a few words beside the bar.
+
+        The first call says what an earlier, interrupted command had done already: it does not count for the ETA.
+        """
+        if self._already is None:
+            self._already = done
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, note=note)
+            return
+        now = time.monotonic()
+        if now - self._last_line < SECONDS_BETWEEN_LINES and done < self._total:
+            return
+        self._last_line = now
+        gained = done - self._already
+        left = f", about {duration((now - self._start) / gained * (self._total - done))} left" if gained else ""
+        tail = f" ({note})" if note else ""
+        self._console.say(f"{self._what}: {done:,} of {self._total:,} {self._unit}{left}{tail}")
+
+
+class Console:
+    """The two streams of one command.
+
+    Args:
+        quiet: say nothing but errors; data still goes to stdout.
+        as_json: print one JSON object a line on stdout, for programs, in place of text.
+    """
+
+    def __init__(self, quiet: bool = False, as_json: bool = False) -> None:
+        self.quiet, self.as_json = quiet, as_json
+        self.stderr = RichConsole(stderr=True, highlight=False)
+        self.stdout = RichConsole(highlight=False)
+
+    def say(self, text: str) -> None:
+        """A line for the person, on stderr; not with ``--quiet``."""
+        if not self.quiet:
+            self.stderr.print(text, markup=False, soft_wrap=True)
+
+    def show(self, text: str) -> None:
+        """A line of the answer, on stdout; not with ``--json``, which has its own form of it."""
+        if not self.as_json:
+            self.stdout.print(text, markup=False, soft_wrap=True)
+
+    def event(self, kind: str, **values: Any) -> None:
+        """One JSON object on one line of stdout, with ``--json`` only."""
+        if self.as_json:
+            sys.stdout.write(json.dumps({"event": kind, **values}, default=str) + "\n")
+            sys.stdout.flush()
+
+    @contextmanager
+    def progress(self, what: str, total: int, unit: str) -> Iterator[Ticker]:
+        """A bar with ETA on a terminal, a line every ten seconds elsewhere, nothing with ``--quiet``."""
+        ticker = Ticker(self, what, total, unit)
+        if self.quiet or not self.stderr.is_terminal:
+            yield ticker
+            return
+        # A bar's whole line must fit, else the terminal wraps it and every refresh leaves a line behind.
+        bar_width = max(8, min(40, self.stderr.width - 60))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=bar_width),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=self.stderr) as bar:
+            bar.add_task(what, total=total, note="")
+            ticker._bar = bar
+            yield ticker

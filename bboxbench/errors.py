@@ -1,0 +1,88 @@
+"""What can go wrong, as one small tree; each branch carries the exit code of the command line.
+
+::
+
+    BboxbenchError        1   some runs failed, or anything not named below
+    +-- InputError        2   wrong usage or bad input
+    +-- FolderConflict    3   the folder holds something else
+    +-- CannotWrite       4   disk full, no permission
+
+A run cut short by Ctrl-C ends with 130. Every message is one line: what was expected, what was received, what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["BboxbenchError", "CannotWrite", "FolderConflict", "InputError", "unknown_name", "write_errors"]
+
+
+class BboxbenchError(Exception):
+    """Anything that bboxbench itself reports. ``exit_code`` is what the process ends with."""
+
+    exit_code = 1
+
+
+class InputError(BboxbenchError, ValueError):
+    """An argument, a file or a spec that cannot be used as it is."""
+
+    exit_code = 2
+
+
+class FolderConflict(BboxbenchError):
+    """A folder already holds something else, which is left as it was."""
+
+    exit_code = 3
+
+
+class CannotWrite(BboxbenchError, OSError):
+    """The disk is full, or the place may not be written."""
+
+    exit_code = 4
+
+    def __str__(self) -> str:
+        """The message alone; OSError would print its arguments as a tuple."""
+        return str(self.args[0]) if self.args else ""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """The error for a name that is not in a registry, with the nearest known one.
+
+    Args:
+        kind: what the name should have been, as in "loss".
+        name: what was received.
+        known: the names that exist.
+    """
+    options = sorted(known)
+    near = difflib.get_close_matches(name.lower(), [option.lower() for option in options], n=1, cutoff=0.6)
+    guess = next((f" Did you mean '{option}'?" for option in options if near and option.lower() == near[0]), "")
+    return InputError(f"Unknown {kind} '{name}'.{guess} Expected one of: {', '.join(options)}.")
+
+
+@contextmanager
+def write_errors(place: Path | str) -> Iterator[None]:
+    """Turn the operating system's refusals to write at ``place`` into one-line `CannotWrite`.
+
+    Raises:
+        CannotWrite: on a full disk or quota, missing permission, or a read-only file system.
+    """
+    reasons = {
+        errno.ENOSPC: "no space is left on the disk; free some and run the same command again",
+        errno.EDQUOT: "the disk quota is used up; free some and run the same command again",
+        errno.EFBIG: "the file grew past what the system allows; raise the limit and run the same command again",
+        errno.EACCES: "permission denied; choose another folder or change its permissions",
+        errno.EPERM: "permission denied; choose another folder or change its permissions",
+        errno.EROFS: "the file system is read-only; choose another folder",
+    }
+    try:
+        yield
+    except BboxbenchError:
+        raise
+    except OSError as error:
+        if error.errno not in reasons:
+            raise
+        raise CannotWrite(f"Cannot write {error.filename or place}: {reasons[error.errno]}.") from error

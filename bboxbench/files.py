@@ -1,0 +1,92 @@
+"""Writing that survives: whole files or none, synced before they are believed, one writer a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from bboxbench.errors import FolderConflict, InputError, write_errors
+
+__all__ = ["claim_folder", "file_sha256", "make_folder", "write_atomically"]
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Replace the file at ``path`` by ``content`` so that readers see the old file or the new one, never a part.
+
+    The content is synced to disk before it takes the name, and the folder after.
+
+    Raises:
+        CannotWrite: disk full, no permission, read-only.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
+    with write_errors(path):
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` durable. Windows cannot open folders and needs no such call."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(path: Path) -> None:
+    """Create the folder ``path`` and its parents, if need be.
+
+    Raises:
+        InputError: ``path`` or one of its parents is a file.
+        CannotWrite: no permission, disk full, read-only.
+    """
+    for place in (path, *path.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise InputError(f"Expected a folder, received the file {place}. Choose another place with --out.")
+            break
+    with write_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def claim_folder(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for this process alone; the operating system lets go of it when the process ends, however.
+
+    Raises:
+        FolderConflict: another live process holds it.
+        CannotWrite: the folder cannot be written.
+    """
+    lock = FileLock(folder / ".lock")
+    with write_errors(folder):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise FolderConflict(
+                f"Another process is writing {folder}. Wait for it to end, or choose another folder with --out."
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
