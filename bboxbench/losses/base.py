@@ -9,12 +9,19 @@ import keras
 from keras import ops
 
 from bboxbench.losses.geometry import Tensor, check_box_format, computing_dtype
+from bboxbench.losses.weights import box_weights
 
 __all__ = ["BoxLoss", "FunctionLoss", "check_number"]
 
 
 def check_number(
-    name: str, value: float, *, above: float | None = None, at_least: float | None = None, below: float = math.inf
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
 ) -> float:
     """Return ``value`` as a float if it lies within the bounds.
 
@@ -23,18 +30,23 @@ def check_number(
         value: what was received.
         above: a bound that the value must exceed, if any.
         at_least: a bound that the value may equal, if any.
-        below: a bound that the value must stay under.
+        below: a bound that the value must stay under, if any.
+        at_most: a bound that the value may equal, if any.
 
     Raises:
         ValueError: if it is no finite number, or not within the bounds.
     """
-    bounds = [f"> {above:g}"] if above is not None else []
-    bounds += [f">= {at_least:g}"] if at_least is not None else []
-    bounds += [f"< {below:g}"] if math.isfinite(below) else []
     number = math.nan if isinstance(value, bool | str) else _as_float(value)
-    inside = (above is None or number > above) and (at_least is None or number >= at_least) and number < below
-    if not math.isfinite(number) or not inside:
-        wanted = " and ".join(["a finite number", *bounds])
+    bounds = [
+        (">", above, above is None or number > above),
+        (">=", at_least, at_least is None or number >= at_least),
+        ("<", below, below is None or number < below),
+        ("<=", at_most, at_most is None or number <= at_most),
+    ]
+    if not math.isfinite(number) or not all(kept for _, _, kept in bounds):
+        wanted = " and ".join(
+            ["a finite number", *(f"{sign} {bound:g}" for sign, bound, _ in bounds if bound is not None)]
+        )
         raise ValueError(f"Expected {name} to be {wanted}. Received: {name}={value!r}")
     return number
 
@@ -85,7 +97,12 @@ class BoxLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras ships no types
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:
         """Compute the loss of a batch; see the class for the arguments."""
         if sample_weight is not None:
-            y_true, sample_weight = _weigh_boxes(y_true, y_pred, sample_weight, self.dtype)
+            # A true box that is NaN, as padding may be, times weight 0 is NaN still and would reach every weight of the
+            # network. Where nothing counts, the target becomes what the prediction already is.
+            boxes = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+            sample_weight = box_weights(sample_weight, boxes, self.dtype)
+            unused = ops.expand_dims(ops.equal(sample_weight, 0), axis=-1)
+            y_true = ops.where(unused, ops.stop_gradient(boxes), ops.convert_to_tensor(y_true, dtype=self.dtype))
         loss = super().__call__(y_true, y_pred, sample_weight)
         if self.reduction not in (None, "none") and len(loss.shape) > 0:
             loss = ops.sum(loss)  # Keras hands an empty batch back unreduced
@@ -95,25 +112,6 @@ class BoxLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras ships no types
         """Every parameter of the constructor, so that a saved model finds its loss again."""
         config: dict[str, Any] = super().get_config()
         return {**config, "dtype": self.dtype, "bounding_box_format": self.bounding_box_format}
-
-
-def _weigh_boxes(y_true: Tensor, y_pred: Tensor, sample_weight: Tensor, dtype: str) -> tuple[Tensor, Tensor]:
-    """Give each box its weight, and boxes of weight 0 a target that they meet exactly.
-
-    Keras multiplies values (B, N) by weights (B,) along the *last* axis: an error for B != N, silently wrong for
-    B == N. And a target that is NaN times weight 0 is NaN still; it would reach the weights of the network.
-    """
-    prediction = ops.convert_to_tensor(y_pred, dtype=dtype)
-    y_true = ops.convert_to_tensor(y_true, dtype=dtype)
-    weight = ops.convert_to_tensor(sample_weight, dtype=dtype)
-    rank = len(prediction.shape) - 1
-    if len(weight.shape) == rank + 1 and weight.shape[-1] == 1:
-        weight = ops.squeeze(weight, axis=-1)
-    while 0 < len(weight.shape) < rank:
-        weight = ops.expand_dims(weight, axis=-1)
-    weight = ops.broadcast_to(weight, ops.shape(prediction)[:-1])
-    unused = ops.expand_dims(ops.equal(weight, 0), axis=-1)
-    return ops.where(unused, ops.stop_gradient(prediction), y_true), weight
 
 
 @keras.saving.register_keras_serializable(package="bboxbench")
