@@ -1,0 +1,26 @@
+"""Pictures of one letter with an exact box: what to draw, drawing it, reading it, checking it, looking at it.
+
+>>> from bboxbench.data_gen import DatasetSpec, draw_sample
+>>> sample = draw_sample(DatasetSpec.letters(n=10, seed=0), index=0)
+>>> sample.image.shape, sample.glyph, sample.box.tolist()
+((100, 200, 3), 'q', [80, 43, 115, 83])
+"""
+
+from __future__ import annotations
+
+from bboxbench.data_gen.dataset import Dataset, open_dataset
+from bboxbench.data_gen.generation import generate
+from bboxbench.data_gen.normalisation import normalise, to_grey_levels
+from bboxbench.data_gen.samples import Sample, draw_sample
+from bboxbench.data_gen.spec import DatasetSpec
+
+__all__ = [
+    "Dataset",
+    "DatasetSpec",
+    "Sample",
+    "draw_sample",
+    "generate",
+    "normalise",
+    "open_dataset",
+    "to_grey_levels",
+]

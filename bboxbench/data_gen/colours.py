@@ -1,0 +1,54 @@
+"""Colours as the network will see them: how light they are, and pairs of them that differ enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from bboxbench.data_gen.draws import below
+
+__all__ = ["Colour", "contrasting_pair", "hexadecimal", "luma", "luma_of_images"]
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, each 0..255."""
+
+
+def luma(colour: Colour) -> int:
+    """ITU-R BT.601 luma of a colour, 0..255: 0.299 R + 0.587 G + 0.114 B, rounded to the nearest.
+
+    The weights are in units of 1/65536, so that the sum is exact in integers and the same on every machine.
+    """
+    red, green, blue = colour
+    return (red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16
+
+
+def luma_of_images(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """`luma` of every pixel: uint8 (n, height, width, 3) to uint8 (n, height, width)."""
+    n, height, width, _ = images.shape
+    if not images.size:
+        return np.zeros((n, height, width), np.uint8)
+    # Pillow has the same integer formula in C. One tall picture, since it works on one at a time.
+    tall = Image.fromarray(np.ascontiguousarray(images).reshape(n * height, width, 3))
+    return np.asarray(tall.convert("L")).reshape(n, height, width)
+
+
+def contrasting_pair(stream: Iterator[int], min_contrast: int) -> tuple[Colour, Colour]:
+    """Two colours, uniform among all pairs whose `luma` differs by ``min_contrast`` or more.
+
+    Args:
+        stream: random words, of which one is used up for every pair that is tried.
+        min_contrast: 1..160; beyond, hardly a pair is left.
+    """
+    while True:
+        pair = below(1 << 48, next(stream)).to_bytes(6, "big")
+        first, second = (pair[0], pair[1], pair[2]), (pair[3], pair[4], pair[5])
+        if abs(luma(first) - luma(second)) >= min_contrast:
+            return first, second
+
+
+def hexadecimal(colour: Colour) -> str:
+    """A colour as '#rrggbb'."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -1,0 +1,211 @@
+"""Reading a data set: every array is checked against the manifest's hashes before anybody sees it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bboxbench.boxes import relative_boxes
+from bboxbench.data_gen.colours import luma_of_images
+from bboxbench.data_gen.manifest import TABLE, Manifest, read_manifest
+from bboxbench.data_gen.normalisation import LEVELS, normalise
+from bboxbench.data_gen.shards import SHARD_ROWS, array_sha256, read_arrays, shard_file, shard_rows, split_ranges
+from bboxbench.data_gen.spec import DatasetSpec
+from bboxbench.data_gen.workers import usable_cores
+from bboxbench.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Dataset", "open_dataset"]
+
+_MAX_THREADS = 4
+"""Each thread holds one decoded shard, 60 MB at the default size of pictures."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A finished data set on disk; `open_dataset` gives one.
+
+    Attributes:
+        folder: where it is.
+    """
+
+    folder: Path
+    _manifest: Manifest = field(repr=False)
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Dataset:
+        """The same as `open_dataset`."""
+        return cls(Path(folder), read_manifest(Path(folder)))
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """What was drawn."""
+        return self._manifest.spec
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return self.spec.n
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the data: the same for the same arrays, however they are packed. Hexadecimal."""
+        return self._manifest.sha256
+
+    @property
+    def size_on_disk(self) -> int:
+        """Bytes of all shards together."""
+        return sum((self.folder / shard_file(number)).stat().st_size for number in range(len(self._manifest.shards)))
+
+    def split(self, name: str) -> range:
+        """Indices of the samples in ``train``, ``validation`` or ``test``.
+
+        Raises:
+            InputError: no such split.
+        """
+        ranges = split_ranges(self.n)
+        if name not in ranges:
+            raise unknown_name("split", name, ranges)
+        return ranges[name]
+
+    def images(self, split: str) -> npt.NDArray[np.uint8]:
+        """Pictures of a split: uint8 RGB (n, height, width, 3), 60 kB each.
+
+        Raises:
+            InputError: a shard is missing, damaged or not the one the manifest lists; it is named.
+        """
+        return self._gather(split, "images", (self.spec.height, self.spec.width, 3), np.uint8, lambda images: images)
+
+    def grey(self, split: str) -> npt.NDArray[np.uint8]:
+        """Pictures of a split as ITU-R BT.601 luma, rounded: uint8 (n, height, width), 20 kB each.
+
+        Raises:
+            InputError: as `images`.
+        """
+        return self._gather(split, "images", (self.spec.height, self.spec.width), np.uint8, luma_of_images)
+
+    def boxes(self, split: str) -> npt.NDArray[np.int16]:
+        """Boxes of a split: int16 (n, 4), xmin, ymin, xmax, ymax in pixel edges, half-open.
+
+        Raises:
+            InputError: as `images`.
+        """
+        return self._gather(split, "boxes", (4,), np.int16, lambda boxes: boxes)
+
+    def arrays(self, split: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """A split as the network learns it.
+
+        Returns:
+            Pictures, float32 (n, height, width, 1) in [-1, 1], 80 kB each; and boxes divided by
+            [width, height, width, height], float32 (n, 4) in [0, 1].
+
+        Raises:
+            InputError: as `images`.
+        """
+        return normalise(self.grey(split)), relative_boxes(self.boxes(split), self.spec.width, self.spec.height)
+
+    def tf_dataset(self, split: str, batch_size: int = 100) -> Any:
+        """A split as a ``tf.data.Dataset`` of batches like `arrays`, in the order of the indices, not shuffled.
+
+        Pictures are kept as grey bytes and turned to floats batch by batch. The last batch may be smaller.
+
+        Raises:
+            InputError: as `images`, or ``batch_size`` is below 1.
+        """
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise InputError(f"Expected batch_size to be a whole number of 1 or more, received {batch_size!r}.")
+        import tensorflow as tf
+
+        grey = self.grey(split)[..., np.newaxis]
+        boxes = relative_boxes(self.boxes(split), self.spec.width, self.spec.height)
+        levels = tf.constant(LEVELS)
+        return (
+            tf.data.Dataset.from_tensor_slices((grey, boxes))
+            .batch(batch_size)
+            .map(lambda pictures, box: (tf.gather(levels, tf.cast(pictures, tf.int32)), box))
+            .prefetch(1)
+        )
+
+    def table(self) -> pd.DataFrame:
+        """``boxes.csv`` as a frame, a row a sample.
+
+        Raises:
+            InputError: the file is missing, or not the one that was written.
+        """
+        import pandas as pd
+
+        path = self.folder / TABLE
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+        if hashlib.sha256(content).hexdigest() != self._manifest.table_sha256:
+            raise InputError(
+                f"{path} was changed since it was written; the command that made the data set restores it."
+            )
+        # The glyph '1' is a string, and no glyph means "missing".
+        return pd.read_csv(io.BytesIO(content), dtype={"glyph": str}, keep_default_na=False)
+
+    def _gather(
+        self,
+        split: str,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: type[np.generic],
+        convert: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
+    ) -> npt.NDArray[Any]:
+        wanted = self.split(split)
+        result = np.empty((len(wanted), *shape), dtype)
+
+        def fill(number: int) -> None:
+            rows = shard_rows(self.spec, number)
+            array = self._verified(number, name)
+            first, last = max(wanted.start, rows.start), min(wanted.stop, rows.stop)
+            result[first - wanted.start : last - wanted.start] = convert(array[first - rows.start : last - rows.start])
+
+        numbers = range(wanted.start // SHARD_ROWS, -(-wanted.stop // SHARD_ROWS)) if wanted else range(0)
+        # Inflating and hashing let go of the interpreter, so threads are enough.
+        with ThreadPoolExecutor(max(1, min(_MAX_THREADS, usable_cores(), len(numbers)))) as pool:
+            for _ in _ordered(pool, fill, numbers):
+                pass
+        return result
+
+    def _verified(self, number: int, name: str) -> npt.NDArray[Any]:
+        path = self.folder / shard_file(number)
+        array = read_arrays(path, self.spec, number, (name,))[name]
+        if array_sha256(array) != self._manifest.shards[number]["arrays"][name]:
+            raise InputError(
+                f"The shard {path} is not the one that was written: its {name} have another hash; delete it, and the "
+                "command that made the data set draws it again."
+            )
+        return array
+
+
+def _ordered(pool: ThreadPoolExecutor, function: Callable[[int], None], numbers: range) -> Iterator[None]:
+    """Run over all numbers; after the first failure no other is begun."""
+    futures = [pool.submit(function, number) for number in numbers]
+    try:
+        for future in futures:
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def open_dataset(folder: Path | str) -> Dataset:
+    """Open a finished data set.
+
+    Raises:
+        InputError: there is none, it is unfinished, a newer bboxbench wrote it, or its manifest was changed.
+    """
+    return Dataset.open(folder)

@@ -1,0 +1,193 @@
+"""Draw a data set into a folder, on all cores, so that being stopped at any moment costs time and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bboxbench.data_gen.dataset import Dataset
+from bboxbench.data_gen.manifest import (
+    MANIFEST,
+    TABLE,
+    UNFINISHED,
+    Manifest,
+    read_manifest,
+    read_unfinished,
+    unfinished_json,
+)
+from bboxbench.data_gen.shards import (
+    COLUMNS,
+    SHARD_ROWS,
+    array_sha256,
+    csv_rows,
+    draw_shard,
+    pack_shard,
+    read_arrays,
+    shard_file,
+    shard_rows,
+)
+from bboxbench.data_gen.spec import DatasetSpec
+from bboxbench.data_gen.workers import map_shards, usable_cores
+from bboxbench.errors import FolderConflict, InputError, write_errors
+from bboxbench.files import claim_folder, file_sha256, make_folder, write_atomically
+
+__all__ = ["generate"]
+
+_LOCK = ".lock"
+
+
+def generate(
+    spec: DatasetSpec,
+    folder: Path | str,
+    workers: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """Draw ``spec`` into ``folder``, or finish what was begun there.
+
+    What stands in ``dataset.json`` by its hashes does not depend on the number of workers, nor on having been stopped
+    and resumed: shards that are already there are drawn again in memory and kept only where the arrays are equal.
+
+    Args:
+        spec: what to draw.
+        folder: where to; it and its parents are made.
+        workers: processes; all usable cores by default.
+        on_progress: called with (samples done, samples in all), first with 0. Never called where the folder holds the
+            whole data set already, in which case nothing is written.
+
+    Returns:
+        The data set, open for reading.
+
+    Raises:
+        FolderConflict: the folder holds another data set or something else, or another process is writing it.
+        InputError: the folder is a file, or ``workers`` is no whole number of 1 or more.
+        CannotWrite: no space, no permission.
+    """
+    folder = Path(folder)
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+        raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
+    _refuse_conflicts(spec, folder)
+    if _is_complete(folder):
+        return Dataset.open(folder)
+    make_folder(folder)
+    with claim_folder(folder):
+        # Another process may have begun, or ended, between the look and the claim.
+        _refuse_conflicts(spec, folder)
+        if not _is_complete(folder):
+            _draw_all(spec, folder, workers or usable_cores(), on_progress or (lambda done, total: None))
+    return Dataset.open(folder)
+
+
+def _refuse_conflicts(spec: DatasetSpec, folder: Path) -> None:
+    """Raise unless the folder is missing, empty, or holds ``spec``, finished or not."""
+    if not folder.is_dir():
+        return
+    held = _held_spec(folder)
+    if held is None:
+        foreign = sorted(entry.name for entry in folder.iterdir() if not _is_leftover(entry.name))
+        if foreign:
+            raise FolderConflict(
+                f"Expected an empty folder or a data set, but {folder} holds {foreign[0]}"
+                f"{' and more' if len(foreign) > 1 else ''}. Choose another folder with --out."
+            )
+    elif held != spec:
+        raise FolderConflict(
+            f"{folder} holds another data set: {', '.join(held.differences(spec))}. "
+            "Choose another folder with --out, or delete this one."
+        )
+
+
+def _held_spec(folder: Path) -> DatasetSpec | None:
+    try:
+        if (folder / MANIFEST).is_file():
+            return read_manifest(folder).spec
+        return read_unfinished(folder)
+    except InputError as error:
+        raise FolderConflict(f"{error} Choose another folder with --out, or delete {folder}.") from error
+
+
+def _is_leftover(name: str) -> bool:
+    """Whether a file is one that a generate killed in its first moments leaves in an otherwise empty folder."""
+    return name == _LOCK or name.startswith(f".{UNFINISHED}.tmp")
+
+
+def _is_complete(folder: Path) -> bool:
+    """Whether every file that the manifest lists is there, byte for byte."""
+    if not (folder / MANIFEST).is_file():
+        return False
+    manifest = read_manifest(folder)
+    listed = [(TABLE, manifest.table_sha256)]
+    listed += [(shard["file"], str(shard.get("file_sha256"))) for shard in manifest.shards]
+    try:
+        return all(file_sha256(folder / name) == expected for name, expected in listed)
+    except OSError:
+        return False
+
+
+def _draw_all(spec: DatasetSpec, folder: Path, workers: int, on_progress: Callable[[int, int], None]) -> None:
+    shards = range(-(-spec.n // SHARD_ROWS))
+    _remove_temporaries(folder)
+    write_atomically(folder / UNFINISHED, unfinished_json(spec))
+    make_folder(folder / "shards")
+    records: dict[int, dict[str, Any]] = {}
+    rows: dict[int, str] = {}
+    context = {"spec": spec.to_dict(), "folder": str(folder.absolute())}
+    on_progress(0, spec.n)
+    done = 0
+    results = map_shards("bboxbench.data_gen.generation:draw_and_write", context, shards, workers)
+    try:
+        for shard, result in results:
+            rows[shard] = result.pop("csv")
+            records[shard] = result
+            done += len(shard_rows(spec, shard))
+            on_progress(done, spec.n)
+    finally:
+        results.close()
+        _remove_temporaries(folder)
+    table = (",".join(COLUMNS) + "\n" + "".join(rows[shard] for shard in shards)).encode()
+    write_atomically(folder / TABLE, table)
+    manifest = Manifest(spec, [records[shard] for shard in shards], hashlib.sha256(table).hexdigest())
+    write_atomically(folder / MANIFEST, manifest.to_json())
+    with write_errors(folder):
+        (folder / UNFINISHED).unlink()
+
+
+def _remove_temporaries(folder: Path) -> None:
+    """Remove what writers that were killed left half-written; the folder is ours alone, so none is still writing."""
+    with write_errors(folder):
+        for place in (folder, folder / "shards"):
+            for temporary in place.glob(".*.tmp*"):
+                temporary.unlink(missing_ok=True)
+
+
+def draw_and_write(context: dict[str, Any], shard: int) -> dict[str, Any]:
+    """Draw one shard and make sure that its file holds just that; the task of a worker.
+
+    Returns:
+        The shard's entry in the manifest, and ``csv``, its lines of ``boxes.csv``.
+    """
+    spec = DatasetSpec.from_dict(context["spec"])
+    path = Path(context["folder"]) / shard_file(shard)
+    arrays = draw_shard(spec, shard)
+    hashes = {name: array_sha256(array) for name, array in arrays.items()}
+    if not _holds(path, spec, shard, hashes):
+        write_atomically(path, pack_shard(arrays))
+    rows = shard_rows(spec, shard)
+    return {
+        "file": shard_file(shard),
+        "rows": [rows.start, rows.stop],
+        "bytes": path.stat().st_size,
+        "file_sha256": file_sha256(path),
+        "arrays": hashes,
+        "csv": "".join(f"{line}\n" for line in csv_rows(spec, shard, arrays)),
+    }
+
+
+def _holds(path: Path, spec: DatasetSpec, shard: int, hashes: dict[str, str]) -> bool:
+    """Whether a file, which is not trusted, holds just the arrays with these hashes."""
+    try:
+        found = read_arrays(path, spec, shard)
+    except (InputError, OSError):
+        return False
+    return all(array_sha256(array) == hashes[name] for name, array in found.items())

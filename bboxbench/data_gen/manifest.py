@@ -1,0 +1,178 @@
+"""``dataset.json``: what a finished folder holds, with a hash of every array; and the mark of an unfinished one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+from PIL import features
+
+from bboxbench import __version__
+from bboxbench.data_gen.fonts import font_path, font_sha256
+from bboxbench.data_gen.shards import ARRAY_NAMES, SHARD_ROWS, shard_file, shard_rows, split_ranges
+from bboxbench.data_gen.spec import LETTERS_SIZES, DatasetSpec
+from bboxbench.errors import InputError
+
+__all__ = ["MANIFEST", "TABLE", "UNFINISHED", "Manifest", "finish_command", "read_manifest", "read_unfinished"]
+
+MANIFEST, UNFINISHED, TABLE = "dataset.json", "unfinished.json", "boxes.csv"
+
+KIND = "bboxbench dataset"
+SCHEMA = 1
+
+INK_RULE = (
+    "The box is the tightest box round every pixel whose colour differs from the background's, after blending; pixel "
+    "edges, half-open, origin top left."
+)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What ``dataset.json`` says.
+
+    Attributes:
+        spec: what was drawn.
+        shards: for every shard in order: ``file``, ``rows`` [first, last + 1], ``bytes`` and ``file_sha256`` of the
+            file, and ``arrays``, the SHA-256 of every decoded array by name.
+        table_sha256: of the bytes of ``boxes.csv``.
+    """
+
+    spec: DatasetSpec
+    shards: list[dict[str, Any]]
+    table_sha256: str
+
+    @property
+    def sha256(self) -> str:
+        """The identity of the data: a hash over the hashes of all decoded arrays, in order.
+
+        Neither how the arrays were packed nor how the spec was written enters it.
+        """
+        hashes = [[shard["arrays"][name] for name in ARRAY_NAMES] for shard in self.shards]
+        return hashlib.sha256(json.dumps([list(ARRAY_NAMES), hashes]).encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """The text of ``dataset.json``."""
+        spec = self.spec
+        content = {
+            "kind": KIND,
+            "schema": SCHEMA,
+            "sha256": self.sha256,
+            "count": spec.n,
+            "width": spec.width,
+            "height": spec.height,
+            "channels": 3,
+            "seed": spec.seed,
+            "spec": spec.to_dict(),
+            "splits": {name: [rows.start, rows.stop] for name, rows in split_ranges(spec.n).items()},
+            "ink_rule": INK_RULE,
+            "fonts": [{"name": n, "file": font_path(n).name, "sha256": font_sha256(n)} for n in spec.fonts],
+            "versions": {
+                "bboxbench": __version__,
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "pillow": PIL.__version__,
+                "freetype": features.version("freetype2"),
+            },
+            "boxes_csv": {"file": TABLE, "sha256": self.table_sha256},
+            "shard_rows": SHARD_ROWS,
+            "shards": self.shards,
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def unfinished_json(spec: DatasetSpec) -> str:
+    """The text of ``unfinished.json``, in a folder from before its first shard until after its manifest."""
+    return json.dumps({"kind": f"unfinished {KIND}", "schema": SCHEMA, "spec": spec.to_dict()}, indent=1) + "\n"
+
+
+def finish_command(spec: DatasetSpec, folder: Path) -> str:
+    """What to type to draw ``spec`` in ``folder``, or to go on with it."""
+    if spec == DatasetSpec(preset=spec.preset, n=spec.n, seed=spec.seed, sizes=spec.sizes):
+        sizes = "" if spec.sizes == LETTERS_SIZES else f" --sizes {spec.sizes[0]}-{spec.sizes[1]}"
+        return f"bboxbench generate --n {spec.n} --seed {spec.seed}{sizes} --out {folder}"
+    return "bboxbench.data_gen.generate(spec, folder) with the same spec"
+
+
+def _load(path: Path, kind: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"Expected JSON in {path}, which cannot be read as such: {error}.") from error
+    if not isinstance(content, dict) or content.get("kind") != kind:
+        raise InputError(f"Expected {path} to say kind '{kind}'; it was not written by bboxbench, or was changed.")
+    schema = content.get("schema")
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise InputError(
+            f"Expected schema {SCHEMA} in {path}, received {schema!r}: a newer bboxbench wrote it. "
+            "Update with: pip install --upgrade bboxbench."
+        )
+    return content
+
+
+def read_unfinished(folder: Path) -> DatasetSpec | None:
+    """The spec of an unfinished folder; None where the folder does not say it is one.
+
+    Raises:
+        InputError: the mark cannot be understood.
+    """
+    path = folder / UNFINISHED
+    if not path.is_file():
+        return None
+    return _spec(_load(path, f"unfinished {KIND}"), path)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check ``dataset.json``.
+
+    Raises:
+        InputError: there is none, the folder is unfinished, a newer bboxbench wrote it, or it contradicts itself.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        if not folder.is_dir():
+            what = "a file" if folder.exists() else "nothing"
+            raise InputError(f"Expected a data set's folder at {folder}, found {what}. Draw one: bboxbench generate.")
+        unfinished = read_unfinished(folder)
+        if unfinished is None:
+            raise InputError(f"Expected a data set in {folder}, which has no {MANIFEST}. Draw one: bboxbench generate.")
+        done = len(list((folder / "shards").glob("*.npz")))
+        total = -(-unfinished.n // SHARD_ROWS)
+        raise InputError(
+            f"The data set in {folder} is unfinished, {done} of {total} shards are there. "
+            f"Finish it: {finish_command(unfinished, folder)}"
+        )
+    content = _load(path, KIND)
+    spec = _spec(content, path)
+    shards, table = content.get("shards"), content.get("boxes_csv")
+    if not isinstance(table, dict) or not isinstance(table.get("sha256"), str) or not isinstance(shards, list):
+        raise InputError(f"{path} lacks its list of shards or its hash of {TABLE}; it was changed.")
+    if len(shards) != -(-spec.n // SHARD_ROWS):
+        raise InputError(f"{path} lists {len(shards)} shards where {spec.n} samples need {-(-spec.n // SHARD_ROWS)}.")
+    for number, shard in enumerate(shards):
+        rows = shard_rows(spec, number)
+        # The file's name is ours to know, so a changed manifest cannot lead the reader elsewhere.
+        good = isinstance(shard, dict) and shard.get("file") == shard_file(number)
+        good = good and shard.get("rows") == [rows.start, rows.stop] and isinstance(shard.get("arrays"), dict)
+        good = good and all(isinstance(shard["arrays"].get(name), str) for name in ARRAY_NAMES)
+        if not good:
+            raise InputError(f"{path} does not describe {shard_file(number)} as it should; it was changed.")
+    manifest = Manifest(spec, shards, table["sha256"])
+    if content.get("sha256") != manifest.sha256:
+        raise InputError(f"{path} was changed: its sha256 is not that of the shards it lists.")
+    return manifest
+
+
+def _spec(content: dict[str, Any], path: Path) -> DatasetSpec:
+    values = content.get("spec")
+    if not isinstance(values, dict):
+        raise InputError(f"Expected a spec in {path}, received {values!r}.")
+    try:
+        return DatasetSpec.from_dict(values)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
