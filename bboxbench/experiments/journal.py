@@ -1,0 +1,88 @@
+"""The truth of a sweep: one synced line for each finished run, appended and never changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bboxbench.errors import InputError, write_errors
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """An append-only file of JSON lines, one a finished run, known by its ``run_id``.
+
+    A line counts once its newline is on disk. What stands behind the last newline is the torn tail of a process that
+    died while writing: opening sets it aside in a file of its own beside the journal and goes on.
+
+    Args:
+        path: of the journal; it is made by the first line.
+        warn: told in one line when a torn tail was set aside.
+
+    Raises:
+        InputError: a whole line is not a record; the message names it. Nothing is changed then.
+        CannotWrite: the torn tail cannot be set aside.
+    """
+
+    def __init__(self, path: Path, warn: Callable[[str], None] = lambda _: None) -> None:
+        self.path = path
+        content = path.read_bytes() if path.exists() else b""
+        whole = content[: content.rfind(b"\n") + 1]
+        self._records: dict[str, dict[str, Any]] = {}
+        for number, line in enumerate(whole.splitlines(), start=1):
+            record = _record(line)
+            if record is None:
+                raise InputError(
+                    f"Line {number} of {path} is not a record of a run. Restore the file, or remove that line: "
+                    "its run is then trained again."
+                )
+            self._records[record["run_id"]] = record
+        if tail := content[len(whole) :]:
+            self._set_aside(tail, len(whole), warn)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The newest record of each run, in the order in which runs were first finished."""
+        return list(self._records.values())
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Write one record and sync it; a record of a run that is there already takes its place.
+
+        Raises:
+            CannotWrite: disk full, no permission. The journal is then as it was before.
+        """
+        # NaN and infinity are not JSON, but Python reads and writes them alike, and a lost loss must stay visible.
+        line = (json.dumps(record, separators=(",", ":")) + "\n").encode()
+        with write_errors(self.path), self.path.open("ab") as stream:
+            before = stream.tell()
+            try:
+                stream.write(line)
+                stream.flush()
+                os.fsync(stream.fileno())
+            except OSError:
+                os.ftruncate(stream.fileno(), before)
+                raise
+        self._records[record["run_id"]] = record
+
+    def _set_aside(self, tail: bytes, length: int, warn: Callable[[str], None]) -> None:
+        number = 1
+        while (place := self.path.with_name(f"{self.path.name}.torn{number}")).exists():
+            number += 1
+        with write_errors(self.path):
+            place.write_bytes(tail)
+            with self.path.open("r+b") as stream:
+                stream.truncate(length)
+                os.fsync(stream.fileno())
+        warn(f"The journal ended in a torn line of {len(tail)} bytes: set aside in {place}. Its run is trained again.")
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get("run_id"), str) else None

@@ -1,0 +1,145 @@
+"""The network of the case: one convolution, two hidden layers, four outputs; 3,105,552 parameters on 200x100 pictures.
+
+Conv2D 4 filters 16x16, LeakyReLU 0.2, max-pool 3x3 stride 2, dropout, Dense 200, Dense 64 (LeakyReLU 0.2 each), Dense 4
+with a sigmoid, and a head that reads the four numbers as a box.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+
+from bboxbench.errors import unknown_name
+from bboxbench.experiments.recipe import Recipe
+from bboxbench.experiments.resolve import initializer
+from bboxbench.experiments.seeds import layer_seed
+
+__all__ = ["HEADS", "STARTS", "BoxHead", "build_network", "output_bias"]
+
+HEADS = ("corners", "centre_size", "ordered")
+STARTS = ("zeros", "wide")
+WIDE_BOX = (0.25, 0.25, 0.75, 0.75)
+"""The first box of the start ``wide``, relative to the picture."""
+
+
+@keras.saving.register_keras_serializable(package="bboxbench")
+class BoxHead(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
+    """Reads four numbers in [0, 1], shape (..., 4), as an xyxy box relative to the picture.
+
+    Args:
+        kind: ``corners``: the numbers are (xmin, ymin, xmax, ymax) as they stand, so the box can be inverted.
+            ``centre_size``: (centre x, centre y, width, height); the box can reach beyond the picture.
+            ``ordered``: (xmin, ymin, a, b), xmax lies the share a of the way from xmin to the right edge and ymax the
+            share b from ymin to the bottom: the box cannot invert and cannot leave the picture.
+    """
+
+    def __init__(self, kind: str = "corners", **options: Any) -> None:
+        super().__init__(**options)
+        if kind not in HEADS:
+            raise unknown_name("head", kind, HEADS)
+        self.kind = kind
+
+    def call(self, outputs: Any) -> Any:
+        """Four numbers in, the box out, the same shape."""
+        if self.kind == "corners":
+            return outputs
+        first, second = outputs[..., :2], outputs[..., 2:]
+        if self.kind == "centre_size":
+            return keras.ops.concatenate([first - second / 2, first + second / 2], axis=-1)
+        return keras.ops.concatenate([first, first + (1 - first) * second], axis=-1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The same shape as the input."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to make this layer again."""
+        return {**super().get_config(), "kind": self.kind}
+
+
+def output_bias(head: str, start: str) -> list[float]:
+    """The four biases before the last sigmoid that make the untrained network's first box.
+
+    Args:
+        head: one of `HEADS`.
+        start: ``zeros`` leaves every output at 1/2: for ``corners`` a box without area at the picture's centre.
+            ``wide`` makes the first box (1/4, 1/4, 3/4, 3/4), which overlaps most true ones.
+    """
+    if start not in STARTS:
+        raise unknown_name("start", start, STARTS)
+    if head not in HEADS:
+        raise unknown_name("head", head, HEADS)
+    if start == "zeros":
+        return [0.0] * 4
+    xmin, ymin, xmax, ymax = WIDE_BOX
+    numbers = {
+        "corners": WIDE_BOX,
+        "centre_size": ((xmin + xmax) / 2, (ymin + ymax) / 2, xmax - xmin, ymax - ymin),
+        "ordered": (xmin, ymin, (xmax - xmin) / (1 - xmin), (ymax - ymin) / (1 - ymin)),
+    }[head]
+    return [math.log(number / (1 - number)) for number in numbers]
+
+
+@keras.saving.register_keras_serializable(package="bboxbench")
+class OutputBias(keras.initializers.Initializer):  # type: ignore[misc]  # Keras ships no types
+    """Starts a bias at given values, shape (4,)."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.values = values
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """The values as a tensor of ``shape``."""
+        return keras.ops.reshape(keras.ops.convert_to_tensor(self.values, dtype=dtype or keras.config.floatx()), shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to make this initializer again."""
+        return {"values": self.values}
+
+
+def build_network(
+    kernel: Recipe,
+    seed: int,
+    *,
+    head: str = "corners",
+    start: str = "wide",
+    width: int = 200,
+    height: int = 100,
+    dropout: float = 0.2,
+) -> Any:
+    """The untrained network: (batch, height, width, 1) grey in [-1, 1] to (batch, 4) boxes, xyxy relative.
+
+    Args:
+        kernel: initializer of all four kernels; biases start at 0, apart from the last (see `output_bias`).
+        seed: the run's seed. Each layer draws from its own stream of it; dropout too.
+        head: one of `HEADS`.
+        start: one of `STARTS`.
+        width: of the pictures, in pixels.
+        height: of the pictures, in pixels.
+        dropout: share of activations dropped in training, in [0, 1).
+
+    Returns:
+        A `keras.Model`, not compiled.
+
+    Raises:
+        InputError: an unknown head, start or initializer, or a parameter the initializer does not take.
+    """
+    layers = keras.layers
+
+    def weights(name: str, **more: Any) -> dict[str, Any]:
+        return {"name": name, "kernel_initializer": initializer(kernel, seed=layer_seed("init", seed, name)), **more}
+
+    pictures = keras.Input((height, width, 1), name="picture")
+    x = layers.Conv2D(4, 16, padding="valid", **weights("conv"))(pictures)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    x = layers.MaxPooling2D(3, strides=2)(x)
+    x = layers.Dropout(dropout, seed=layer_seed("dropout", seed, "dropout"))(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(200, **weights("hidden_200"))(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    x = layers.Dense(64, **weights("hidden_64"))(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    bias = OutputBias(output_bias(head, start))
+    x = layers.Dense(4, activation="sigmoid", bias_initializer=bias, **weights("box"))(x)
+    return keras.Model(pictures, BoxHead(head, name="head")(x), name="letter_box")

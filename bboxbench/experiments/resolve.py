@@ -1,0 +1,107 @@
+"""From names to Keras objects: losses, initializers and optimizers, or one line that says what is wrong."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from bboxbench import losses
+from bboxbench.errors import InputError, unknown_name
+from bboxbench.experiments.recipe import Recipe
+
+__all__ = ["identity", "initializer", "loss", "optimizer"]
+
+
+def _lookup(kind: str, name: str, module: Any, base: type) -> Any:
+    """The public class of a Keras module by the name Keras knows it by: random_uniform, RandomUniform, adamw, AdamW.
+
+    Classes that cannot be made from numbers alone (wrappers of other optimizers, aliases) are left out.
+    """
+    known: dict[str, type] = {}
+    for spelling, each in vars(module).items():
+        if inspect.isclass(each) and issubclass(each, base) and each is not base and spelling == each.__name__:
+            parameters = inspect.signature(each).parameters.values()
+            if all(p.default is not p.empty or p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):
+                known[re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", spelling).lower()] = each
+    for snake, each in known.items():
+        if name.lower().replace("_", "") == snake.replace("_", ""):
+            return each
+    raise unknown_name(kind, name, known)
+
+
+def _make(kind: str, recipe: Recipe, factory: Callable[..., Any], **fixed: Any) -> Any:
+    """Call ``factory`` with the recipe's parameters; a refusal becomes one line that names the ones it takes."""
+    accepted = [
+        name
+        for name, parameter in inspect.signature(factory).parameters.items()
+        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) and name not in (*fixed, "name")
+    ]
+    for name in recipe.parameters:
+        if name not in accepted:
+            raise InputError(
+                f"Expected parameters of the {kind} '{recipe.name}' among: {', '.join(accepted) or 'none'}. "
+                f"Received: '{name}'."
+            )
+    try:
+        return factory(**recipe.parameters, **fixed)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise InputError(f"The {kind} '{recipe}' cannot be made: {' '.join(str(error).split())}") from error
+
+
+def loss(recipe: Recipe) -> Any:
+    """The `keras.losses.Loss` of a registered name, or of a ``package.module:Name``.
+
+    Raises:
+        InputError: unknown, or with a parameter it does not take.
+    """
+    try:
+        return losses.get(recipe.name, **recipe.parameters)
+    except (TypeError, ValueError) as error:
+        raise InputError(" ".join(str(error).split())) from error
+
+
+def initializer(recipe: Recipe, seed: int) -> Any:
+    """The Keras initializer of a name, seeded.
+
+    Raises:
+        InputError: unknown, with a parameter it does not take, or with values from which no weights can be drawn.
+    """
+    factory = _lookup("initializer", recipe.name, keras.initializers, keras.initializers.Initializer)
+    seeded = {"seed": seed} if "seed" in inspect.signature(factory).parameters else {}
+    made = _make("initializer", recipe, factory, **seeded)
+    try:
+        # Some initializers accept anything and fail only when they draw: 'identity' on four axes, a text for a number.
+        made((16, 16, 1, 4))
+        made((8, 4))
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"The initializer '{recipe}' cannot start this network's layers: {reason}") from error
+    return made
+
+
+def optimizer(recipe: Recipe, learning_rate: float | None) -> Any:
+    """The Keras optimizer of a name; ``learning_rate`` None leaves Keras's own default.
+
+    Raises:
+        InputError: unknown, or with a parameter it does not take.
+    """
+    factory = _lookup("optimizer", recipe.name, keras.optimizers, keras.optimizers.Optimizer)
+    if "learning_rate" in recipe.parameters:
+        raise InputError(f"Expected the learning rate behind a colon, as in {recipe.name}:0.001. Received: '{recipe}'.")
+    rate = {} if learning_rate is None else {"learning_rate": learning_rate}
+    return _make("optimizer", recipe, factory, **rate)
+
+
+def identity(made: Any) -> dict[str, Any]:
+    """The configuration that decides what ``made`` computes: two spellings of one thing give the same.
+
+    Names, seeds and reductions are left out; a loss given as a plain function is known by its import path alone.
+    """
+    config = dict(made.get_config()) if hasattr(made, "get_config") else {}
+    for key in ("name", "seed", "reduction", "dtype"):
+        config.pop(key, None)
+    return {"class": f"{type(made).__module__}.{type(made).__qualname__}", **config}

@@ -1,0 +1,191 @@
+"""What a sweep shall do: a `SweepSpec`, from a preset, a TOML file and flags, each overruling the one before."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bboxbench.data_gen import DatasetSpec
+from bboxbench.errors import InputError, unknown_name
+from bboxbench.experiments.recipe import split_list
+from bboxbench.experiments.seeds import VARY, parse_seeds
+
+__all__ = ["AXES", "ENGINES", "PRESETS", "SweepSpec", "read_toml"]
+
+AXES = ("losses", "initializers", "optimizers", "heads", "starts", "seeds")
+"""Fields that may grow when a sweep is taken up again: they say which runs there are, not how a run is trained."""
+
+ENGINES = ("fit",)
+"""How runs are trained. ``fit`` is plain Keras, one run at a time."""
+
+NETWORK = "letter_box"
+"""The built-in network's name in the results."""
+
+# Each pair has one spread: uniform on +-a and normal with stddev a / sqrt(3), so that shape and scale are not mixed.
+_INITIALIZERS = (
+    "glorot_uniform",
+    "glorot_normal",
+    "random_uniform(minval=-0.05,maxval=0.05)",
+    "random_normal(stddev=0.0289)",
+)
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "as_posted": {
+        "losses": ("mse", "iou_unguarded", "iou", "giou", "centre_point(size_weight=1)"),
+        "optimizers": ("adadelta",),
+        "starts": ("zeros",),
+    },
+    "quick": {
+        "n": 4000,
+        "losses": ("mse", "giou", "iou", "iou_unguarded"),
+        "initializers": ("glorot_uniform",),
+        "seeds": 2,
+        "epochs": 6,
+        "validation": 200,
+    },
+}
+"""What each preset changes: ``default`` is the full sweep, ``as_posted`` the case word for word, ``quick`` the demo."""
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """Everything that decides the results of a sweep. Every field is a flag and a TOML key of the same name.
+
+    Raises:
+        InputError: a value of the wrong type or out of its range; the message names the field.
+    """
+
+    preset: str = "default"
+    data: str = ""
+    """Folder of an existing data set; empty: the letters are drawn, by ``n`` and ``data_seed``."""
+    n: int = 40_000
+    data_seed: int = 0
+    losses: tuple[str, ...] = ("mse", "iou", "giou", "centre_point(size_weight=1)")
+    initializers: tuple[str, ...] = _INITIALIZERS
+    optimizers: tuple[str, ...] = ("adam:0.0005",)
+    heads: tuple[str, ...] = ("corners",)
+    starts: tuple[str, ...] = ("wide",)
+    seeds: tuple[int, ...] = tuple(range(20))
+    epochs: int = 8
+    batch_size: int = 100
+    dropout: float = 0.2
+    validation: int = 1000
+    """Validation pictures looked at after each epoch; 0 looks at none."""
+    iou_threshold: float = 0.5
+    engine: str = "fit"
+    threads: int = 0
+    """Threads of one TensorFlow operation; 0: all usable cores."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name), field.default))
+        if self.preset not in PRESETS:
+            raise unknown_name("preset", self.preset, PRESETS)
+        if self.engine not in ENGINES:
+            raise unknown_name("engine", self.engine, ENGINES)
+        for name, low in (("epochs", 1), ("batch_size", 1), ("validation", 0), ("threads", 0)):
+            if getattr(self, name) < low:
+                raise InputError(f"Expected {name} of {low} or more. Received: {getattr(self, name)}.")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"Expected dropout of at least 0 and below 1. Received: {self.dropout}.")
+        if not 0 < self.iou_threshold <= 1:
+            raise InputError(f"Expected iou_threshold above 0 and at most 1. Received: {self.iou_threshold}.")
+        if not self.data:
+            if self.n < 10:
+                raise InputError(f"Expected n of 10 or more, so that every split has pictures. Received: {self.n}.")
+            self.dataset_spec()
+
+    @classmethod
+    def from_preset(cls, preset: str = "default", **changes: Any) -> SweepSpec:
+        """The spec of a preset with ``changes`` over it.
+
+        Raises:
+            InputError: unknown preset or field, or a value that does not fit.
+        """
+        if preset not in PRESETS:
+            raise unknown_name("preset", preset, PRESETS)
+        known = {field.name for field in dataclasses.fields(cls)}
+        for name in changes:
+            if name not in known:
+                raise unknown_name("key", name, known)
+        return cls(**{**PRESETS[preset], **changes, "preset": preset})
+
+    def dataset_spec(self) -> DatasetSpec:
+        """The data set that is drawn when ``data`` names none."""
+        return DatasetSpec.letters(n=self.n, seed=self.data_seed)
+
+    def settings(self) -> dict[str, Any]:
+        """What all runs of a sweep share and what changes their results: plain JSON values.
+
+        The axes, which may grow, are not among them, nor the preset's name; ``threads`` changes the last bits only.
+        """
+        values = dataclasses.asdict(self)
+        for name in (*AXES, "preset", "threads"):
+            del values[name]
+        if self.data:
+            del values["n"], values["data_seed"]
+            values["data"] = str(Path(self.data).resolve())
+        return {**values, "vary": VARY, "precision": "float32", "network": NETWORK}
+
+    def sha256(self) -> str:
+        """Hexadecimal SHA-256 of `settings`."""
+        return hashlib.sha256(json.dumps(self.settings(), sort_keys=True).encode()).hexdigest()
+
+    def folder(self) -> Path:
+        """Where the results go by default: one place for one setting, whatever the axes."""
+        return Path("results") / f"{self.preset}-{self.sha256()[:8]}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values; `from_dict` is the way back."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self).items()}
+
+
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """``value`` in the type of the field's default, or one line that names the field."""
+    if name == "seeds":
+        if isinstance(value, (str, int)) or (isinstance(value, (list, tuple)) and all(type(v) is int for v in value)):
+            return parse_seeds(value)
+    elif isinstance(default, tuple):
+        items = split_list(value) if isinstance(value, str) else value
+        if isinstance(items, (list, tuple)) and all(isinstance(item, str) for item in items):
+            if not items:
+                raise InputError(f"Expected at least one name in {name}. Received none.")
+            if twice := next((item for item in items if list(items).count(item) > 1), None):
+                raise InputError(f"Expected each of {name} once. Received '{twice}' more than once.")
+            return tuple(items)
+    elif isinstance(default, float):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    elif type(value) is type(default):
+        return value
+    expected = {int: "a whole number", str: "a text", float: "a number", tuple: "a list of texts"}[type(default)]
+    if name == "seeds":
+        expected = "a count, a range as text or a list of whole numbers"
+    raise InputError(f"Expected {expected} for {name}. Received: {value!r}.")
+
+
+def read_toml(path: Path) -> Mapping[str, Any]:
+    """The keys of a TOML file, each a field of `SweepSpec`.
+
+    Raises:
+        InputError: the file is missing or not TOML, or has a key that is no field (with the nearest one named).
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"Expected TOML in {path}. Received: {error}.") from error
+    known = {field.name for field in dataclasses.fields(SweepSpec)}
+    for key in values:
+        if key not in known:
+            raise InputError(f"In {path}: {unknown_name('key', key, known)}")
+    return values

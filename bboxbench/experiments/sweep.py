@@ -1,0 +1,234 @@
+"""A whole sweep: data, plan, training, journal, tables, figure. What the command ``bboxbench sweep`` calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+import tensorflow as tf
+
+from bboxbench import __version__
+from bboxbench.boxes import to_pixels
+from bboxbench.data_gen import Dataset, generate, open_dataset
+from bboxbench.data_gen.shards import split_ranges
+from bboxbench.experiments.baselines import baselines_table
+from bboxbench.experiments.estimate import calibrate
+from bboxbench.experiments.figures import box_accuracy_figure
+from bboxbench.experiments.fit import FitEngine
+from bboxbench.experiments.outcomes import measure
+from bboxbench.experiments.plan import Run, blocks, plan
+from bboxbench.experiments.results import ResultsFolder, open_results
+from bboxbench.experiments.runtime import environment, start_tensorflow
+from bboxbench.experiments.seeds import VARY
+from bboxbench.experiments.spec import NETWORK, SweepSpec
+from bboxbench.experiments.tables import distribution_table, runs_table, write_views
+from bboxbench.experiments.training import Engine, TrainedRun, TrainingData, load_data
+from bboxbench.files import write_atomically
+
+__all__ = ["ENGINE_FACTORIES", "Listener", "Plan", "SweepResult", "plan_sweep", "run_sweep"]
+
+ENGINE_FACTORIES: dict[str, Callable[[SweepSpec], Engine]] = {"fit": FitEngine}
+"""What trains the runs, by the name the spec has for it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep is about to do."""
+
+    spec: SweepSpec
+    runs: int
+    finished: int
+    """Runs that are in the journal already."""
+    n_train: int
+    n_validation: int
+    n_test: int
+    threads: int
+    seconds: float
+    """Estimated, for the runs that are left."""
+    step_seconds: float
+    """Of one training step, as calibrated."""
+    rates: tuple[tuple[str, float], ...]
+    """Optimizers of the plan with their learning rates."""
+
+
+class Listener:
+    """What a sweep tells while it runs; every method may be left as it is."""
+
+    def drawing(self, done: int, total: int) -> None:
+        """So many of the data set's samples are on disk."""
+
+    def planned(self, plan: Plan) -> None:
+        """Before the first run."""
+
+    def epoch(self, run: Run, epoch: int) -> None:
+        """A run has finished this many epochs."""
+
+    def finished(self, row: dict[str, Any]) -> None:
+        """A run is in the journal; ``row`` has the columns of runs.csv."""
+
+    def warning(self, text: str) -> None:
+        """Something was mended that a person should know of."""
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a finished sweep leaves."""
+
+    folder: Path
+    runs: pd.DataFrame
+    """A row a run: the content of runs.csv."""
+    distribution: pd.DataFrame
+    """A row a cell: the content of distribution.csv."""
+    baselines: pd.DataFrame
+    """The content of baselines.csv."""
+    failed: tuple[str, ...]
+    """run_id of each failed run of this plan."""
+    written: tuple[Path, ...]
+    """What a person may want to open."""
+
+
+def plan_sweep(spec: SweepSpec) -> Plan:
+    """Check every name of ``spec``, calibrate, and say what there is to do; nothing is drawn, trained or written.
+
+    Raises:
+        InputError: an unknown name or wrong parameter.
+    """
+    threads = start_tensorflow(spec.threads)
+    runs = plan(spec, "")
+    ranges = split_ranges(open_dataset(spec.data).n if spec.data else spec.n)
+    train, validation, test = (len(ranges[name]) for name in ("train", "validation", "test"))
+    return _plan(spec, runs, 0, (train, min(validation, spec.validation), test), threads)
+
+
+def _plan(spec: SweepSpec, runs: list[Run], finished: int, sizes: tuple[int, int, int], threads: int) -> Plan:
+    pending = len(runs) - finished
+    costs = calibrate(spec, runs[0]) if pending else None
+    return Plan(
+        spec,
+        len(runs),
+        finished,
+        *sizes,
+        threads=threads,
+        seconds=pending * costs.run_seconds(spec, *sizes) if costs else 0.0,
+        step_seconds=costs.step if costs else 0.0,
+        rates=tuple(dict.fromkeys((run.cell.optimizer, run.cell.learning_rate) for run in runs)),
+    )
+
+
+def run_sweep(
+    spec: SweepSpec, folder: Path | None = None, listener: Listener | None = None, *, retry_failed: bool = False
+) -> SweepResult:
+    """Run every run of ``spec`` that the folder's journal does not have yet, and write the tables.
+
+    Args:
+        spec: what to do.
+        folder: of the results; by default `SweepSpec.folder`.
+        listener: told of progress.
+        retry_failed: whether runs that failed before are trained again.
+
+    Raises:
+        InputError: a name, a parameter or a data set that cannot be used; nothing is written.
+        FolderConflict: the folder holds something else.
+        CannotWrite: disk full, no permission; every finished run is kept.
+        KeyboardInterrupt: passed on; every finished run is kept.
+    """
+    listener = listener or Listener()
+    threads = start_tensorflow(spec.threads)
+    plan(spec, "")  # A typing error must end here, before anything is drawn.
+    dataset = _dataset(spec, listener)
+    runs = plan(spec, dataset.sha256)
+    machine = environment()
+    with open_results(folder or spec.folder(), spec, dataset.sha256, machine, listener.warning) as results:
+        done = {r["run_id"] for r in results.journal.records if r["row"]["status"] == "ok" or not retry_failed}
+        pending = [run for run in runs if run.run_id not in done]
+        data = load_data(dataset, spec.validation)
+        sizes = (len(data.train.grey), len(data.validation.grey), len(data.test.grey))
+        listener.planned(_plan(spec, runs, len(runs) - len(pending), sizes, threads))
+        baselines = baselines_table(data, spec.iou_threshold)
+        write_atomically(results.path / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
+        facts = _shared_columns(spec, data, sizes, threads, machine["cpu"])
+        engine = ENGINE_FACTORIES[spec.engine](spec)
+        write_views(results.path, results.journal.records)
+        for block in blocks(pending):
+            for trained in engine.train(block, data, listener.epoch):
+                row = _keep(trained, data, spec, facts, results)
+                write_views(results.path, results.journal.records)
+                listener.finished(row)
+        return _conclude(results, runs, baselines)
+
+
+def _dataset(spec: SweepSpec, listener: Listener) -> Dataset:
+    """The data set named by the spec, or the drawn letters, which are drawn first if they are not there."""
+    if spec.data:
+        return open_dataset(spec.data)
+    drawn = spec.dataset_spec()
+    return generate(drawn, Path("data") / drawn.folder_name, on_progress=listener.drawing)
+
+
+def _shared_columns(
+    spec: SweepSpec, data: TrainingData, sizes: tuple[int, int, int], threads: int, device: str
+) -> dict[str, Any]:
+    """The columns of runs.csv that every run of this sweep has in common."""
+    return {
+        "epochs": spec.epochs,
+        "batch_size": spec.batch_size,
+        "vary": VARY,
+        "precision": "float32",
+        "engine": spec.engine,
+        "threads": threads,
+        "network": NETWORK,
+        **dict(zip(("n_train", "n_validation", "n_test"), sizes, strict=True)),
+        "dataset_sha256": data.sha256,
+        "spec_sha256": spec.sha256(),
+        "device": device,
+        "bboxbench_version": __version__,
+        "tensorflow_version": tf.__version__,
+        "keras_version": keras.__version__,
+    }
+
+
+def _keep(
+    trained: TrainedRun, data: TrainingData, spec: SweepSpec, facts: dict[str, Any], results: ResultsFolder
+) -> dict[str, Any]:
+    """Measure a finished run and put it into the folder; gives its row of runs.csv."""
+    run = trained.run
+    row = {"run_id": run.run_id, "seed": run.seed, **run.cell.row(), **facts, "seconds": round(trained.seconds, 3)}
+    row |= {"status": "failed" if trained.error else "ok", "error": trained.error}
+    row["train_loss"] = trained.epochs[-1]["train_loss"] if trained.epochs else None
+    histogram: tuple[int, ...] = ()
+    if trained.predictions is not None:
+        boxes = to_pixels(trained.predictions, data.width, data.height)
+        measures = measure(
+            data.test.boxes,
+            boxes,
+            data.width,
+            data.height,
+            iou_threshold=spec.iou_threshold,
+            finite=trained.finite,
+        )
+        row |= measures.row()
+        histogram = measures.histogram
+    record = {"run_id": run.run_id, "row": row, "epochs": trained.epochs, "histogram": list(histogram)}
+    results.add(record, trained.predictions)
+    return row
+
+
+def _conclude(results: ResultsFolder, planned: list[Run], baselines: pd.DataFrame) -> SweepResult:
+    """Draw the figure and name what was written."""
+    records = results.journal.records
+    runs = runs_table(records)
+    figure = results.path / "report" / "box_accuracy.png"
+    box_accuracy_figure(runs, figure)
+    mine = {run.run_id for run in planned}
+    return SweepResult(
+        folder=results.path,
+        runs=runs,
+        distribution=distribution_table(runs),
+        baselines=baselines,
+        failed=tuple(r["run_id"] for r in records if r["run_id"] in mine and r["row"]["status"] == "failed"),
+        written=(results.path / "runs.csv", results.path / "distribution.csv", figure),
+    )
