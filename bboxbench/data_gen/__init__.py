@@ -9,18 +9,23 @@
 from __future__ import annotations
 
 from bboxbench.data_gen.dataset import Dataset, open_dataset
+from bboxbench.data_gen.gallery import preview
 from bboxbench.data_gen.generation import generate
 from bboxbench.data_gen.normalisation import normalise, to_grey_levels
 from bboxbench.data_gen.samples import Sample, draw_sample
 from bboxbench.data_gen.spec import DatasetSpec
+from bboxbench.data_gen.verification import Verification, verify
 
 __all__ = [
     "Dataset",
     "DatasetSpec",
     "Sample",
+    "Verification",
     "draw_sample",
     "generate",
     "normalise",
     "open_dataset",
+    "preview",
     "to_grey_levels",
+    "verify",
 ]

@@ -14,10 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.boxes import relative_boxes
-from bboxbench.data_gen.colours import luma_of_images
-from bboxbench.data_gen.manifest import TABLE, Manifest, read_manifest
+from bboxbench.data_gen.colours import Colour, luma_of_images
+from bboxbench.data_gen.manifest import TABLE, Manifest, finish_command, read_manifest
 from bboxbench.data_gen.normalisation import LEVELS, normalise
-from bboxbench.data_gen.shards import SHARD_ROWS, array_sha256, read_arrays, shard_file, shard_rows, split_ranges
+from bboxbench.data_gen.samples import Sample
+from bboxbench.data_gen.shards import (
+    ARRAY_NAMES,
+    SHARD_ROWS,
+    Arrays,
+    array_sha256,
+    read_arrays,
+    shard_file,
+    shard_rows,
+    split_ranges,
+)
 from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.workers import usable_cores
 from bboxbench.errors import InputError, unknown_name
@@ -114,6 +124,30 @@ class Dataset:
         """
         return normalise(self.grey(split)), relative_boxes(self.boxes(split), self.spec.width, self.spec.height)
 
+    def samples(self, indices: range) -> Iterator[Sample]:
+        """Samples as they are on disk, one by one, with all their attributes.
+
+        Raises:
+            InputError: as `images`, or an index is not in the data set.
+        """
+        if indices and not (0 <= min(indices) and max(indices) < self.n):
+            raise InputError(f"Expected indices from 0 to {self.n - 1}, received {indices}.")
+        held, arrays = -1, {}
+        for index in indices:
+            number, row = divmod(index, SHARD_ROWS)
+            if number != held:
+                held, arrays = number, self._verified(number, ARRAY_NAMES)
+            yield Sample(
+                index,
+                arrays["images"][row],
+                arrays["boxes"][row],
+                chr(arrays["codepoints"][row]),
+                self.spec.fonts[arrays["fonts"][row]],
+                int(arrays["sizes"][row]),
+                _colour(arrays["inks"][row]),
+                _colour(arrays["backgrounds"][row]),
+            )
+
     def tf_dataset(self, split: str, batch_size: int = 100) -> Any:
         """A split as a ``tf.data.Dataset`` of batches like `arrays`, in the order of the indices, not shuffled.
 
@@ -151,7 +185,7 @@ class Dataset:
             raise InputError(f"Cannot read {path}: {error.strerror}.") from error
         if hashlib.sha256(content).hexdigest() != self._manifest.table_sha256:
             raise InputError(
-                f"{path} was changed since it was written; the command that made the data set restores it."
+                f"{path} was changed since it was written; restore it: {finish_command(self.spec, self.folder)}"
             )
         # The glyph '1' is a string, and no glyph means "missing".
         return pd.read_csv(io.BytesIO(content), dtype={"glyph": str}, keep_default_na=False)
@@ -169,7 +203,7 @@ class Dataset:
 
         def fill(number: int) -> None:
             rows = shard_rows(self.spec, number)
-            array = self._verified(number, name)
+            array = self._verified(number, (name,))[name]
             first, last = max(wanted.start, rows.start), min(wanted.stop, rows.stop)
             result[first - wanted.start : last - wanted.start] = convert(array[first - rows.start : last - rows.start])
 
@@ -180,15 +214,24 @@ class Dataset:
                 pass
         return result
 
-    def _verified(self, number: int, name: str) -> npt.NDArray[Any]:
+    def _verified(self, number: int, names: tuple[str, ...]) -> Arrays:
         path = self.folder / shard_file(number)
-        array = read_arrays(path, self.spec, number, (name,))[name]
-        if array_sha256(array) != self._manifest.shards[number]["arrays"][name]:
-            raise InputError(
-                f"The shard {path} is not the one that was written: its {name} have another hash; delete it, and the "
-                "command that made the data set draws it again."
-            )
-        return array
+        try:
+            arrays = read_arrays(path, self.spec, number, names)
+        except InputError as error:
+            raise InputError(f"{error} Restore it: {finish_command(self.spec, self.folder)}") from error
+        for name, array in arrays.items():
+            if array_sha256(array) != self._manifest.shards[number]["arrays"][name]:
+                raise InputError(
+                    f"The shard {path} is not the one that was written: its {name} have another hash. "
+                    f"Restore it: {finish_command(self.spec, self.folder)}"
+                )
+        return arrays
+
+
+def _colour(values: npt.NDArray[np.uint8]) -> Colour:
+    red, green, blue = values.tolist()
+    return red, green, blue
 
 
 def _ordered(pool: ThreadPoolExecutor, function: Callable[[int], None], numbers: range) -> Iterator[None]:

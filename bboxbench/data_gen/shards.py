@@ -155,12 +155,9 @@ def read_arrays(path: Path, spec: DatasetSpec, shard: int, names: tuple[str, ...
                 with archive.open(f"{name}.npy") as member:
                     arrays[name] = _read_array(member, dtype, shape)
     except FileNotFoundError:
-        raise InputError(f"The shard {path} is missing; the command that made the data set draws it again.") from None
+        raise InputError(f"The shard {path} is missing.") from None
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise InputError(
-            f"The shard {path} is damaged ({type(error).__name__}: {error}); delete it, and the command that made the "
-            "data set draws it again."
-        ) from error
+        raise InputError(f"The shard {path} is damaged ({type(error).__name__}: {error}).") from error
     return arrays
 
 

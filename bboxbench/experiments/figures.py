@@ -75,8 +75,6 @@ def box_accuracy_figure(runs: pd.DataFrame, path: Path) -> None:
         thresholds = [*runs["iou_threshold"].dropna(), 0.5]
         for axis in axes[-1]:
             axis.set_xlabel(f"box accuracy (share of boxes with IoU ≥ {thresholds[0]:g})")
-                f"box accuracy (share of boxes with IoU ≥ {threshold.iloc[0] if len(threshold) else 0.5:g})"
-            )
         present = [name for name in OUTCOME_STYLE if (state == name).any()]
         handles = [
             Line2D([], [], linestyle="", color=OUTCOME_STYLE[name][0], marker=OUTCOME_STYLE[name][1], label=name)
