@@ -130,7 +130,7 @@ class Dataset:
         Raises:
             InputError: as `images`, or an index is not in the data set.
         """
-        if indices and not (0 <= min(indices) and max(indices) < self.n):
+        if indices and (min(indices) < 0 or max(indices) >= self.n):
             raise InputError(f"Expected indices from 0 to {self.n - 1}, received {indices}.")
         held, arrays = -1, {}
         for index in indices:

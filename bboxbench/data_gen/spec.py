@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import operator
+import re
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
@@ -14,7 +15,7 @@ from bboxbench.data_gen.fonts import font_path
 from bboxbench.data_gen.glyphs import check_glyph, ink_mask
 from bboxbench.errors import InputError, unknown_name
 
-__all__ = ["BACKGROUNDS", "LETTERS", "LETTERS_FONTS", "LETTERS_SIZES", "PRESETS", "DatasetSpec"]
+__all__ = ["BACKGROUNDS", "LETTERS", "LETTERS_FONTS", "LETTERS_SIZES", "PRESETS", "DatasetSpec", "parse_sizes"]
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -129,6 +130,19 @@ class DatasetSpec:
         """What sets ``other`` apart, one phrase a field, as 'n 40000 instead of 1000'."""
         mine, theirs = self.to_dict(), other.to_dict()
         return [f"{key} {mine[key]!r} instead of {theirs[key]!r}" for key in mine if mine[key] != theirs[key]]
+
+
+def parse_sizes(text: str) -> tuple[int, int]:
+    """Sizes as typed, '32-64' or '48' for one only, to (smallest, largest).
+
+    Raises:
+        InputError: they are not written like that.
+    """
+    match = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", text, re.ASCII)
+    if match is None:
+        raise InputError(f"Expected sizes as two whole numbers of pixels, as 32-64, received '{text}'.")
+    smallest = int(match[1])
+    return smallest, int(match[2] or smallest)
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:

@@ -1,0 +1,183 @@
+"""Is every box where the ink is? Found again from the pixels alone, by another way than it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bboxbench.boxes import mask_to_box
+from bboxbench.data_gen.colours import luma
+from bboxbench.data_gen.manifest import TABLE, read_manifest
+from bboxbench.data_gen.shards import (
+    ARRAY_NAMES,
+    COLUMNS,
+    Arrays,
+    array_sha256,
+    csv_rows,
+    read_arrays,
+    shard_file,
+    shard_rows,
+)
+from bboxbench.data_gen.workers import map_shards, usable_cores
+from bboxbench.errors import InputError
+
+__all__ = ["Verification", "box_from_pixels", "verify"]
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found.
+
+    Attributes:
+        total: samples the data set should have.
+        exact: samples whose recorded box, in the shard and in ``boxes.csv``, is the box of the pixels.
+        problems: one line each, in the order of the samples; none where all is well.
+    """
+
+    total: int
+    exact: int
+    problems: list[str]
+
+
+def box_from_pixels(image: npt.NDArray[np.uint8]) -> tuple[Box | None, tuple[int, int, int] | None]:
+    """Find the box in a picture with a plain background, knowing nothing else of it.
+
+    The background is the colour of more than half of the pixels; the box is the tightest round all others.
+
+    Args:
+        image: uint8 RGB (height, width, 3).
+
+    Returns:
+        The box and the background's colour. No box where all pixels are alike; neither where no colour has a majority.
+    """
+    red, green, blue = (image[..., channel].astype(np.uint32) for channel in range(3))
+    colours = (red << 16) | (green << 8) | blue
+    # If some value fills more than half of a list, the middle of the sorted list is that value.
+    middle = colours.size // 2
+    background = int(np.partition(colours, middle, axis=None)[middle])
+    ink = colours != background
+    if 2 * int(ink.sum()) >= ink.size:
+        return None, None
+    return mask_to_box(ink), (background >> 16, background >> 8 & 255, background & 255)
+
+
+def verify(
+    folder: Path | str, workers: int | None = None, on_progress: Callable[[int, int], None] | None = None
+) -> Verification:
+    """Compute every box again from the pixels, every hash from the arrays, and compare ``boxes.csv`` with the shards.
+
+    Args:
+        folder: a finished data set.
+        workers: processes; all usable cores by default.
+        on_progress: called with (samples done, samples in all), first with 0.
+
+    Raises:
+        InputError: there is no finished data set in the folder, or ``workers`` is no whole number of 1 or more.
+    """
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+        raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    spec = manifest.spec
+    problems, lines = _read_table(folder, spec.n)
+    report = on_progress or (lambda done, total: None)
+    report(0, spec.n)
+    done = exact = 0
+    found: dict[int, list[str]] = {}
+    results = map_shards(
+        "bboxbench.data_gen.verification:check_shard",
+        {"folder": str(folder.absolute())},
+        range(len(manifest.shards)),
+        workers or usable_cores(),
+    )
+    try:
+        for shard, result in results:
+            rows = shard_rows(spec, shard)
+            found[shard] = result["problems"]
+            inexact = set(result["inexact"])
+            for row, expected in zip(rows, result["csv"], strict=False):
+                if lines[row] != expected:
+                    inexact.add(row)
+                    found[shard].append(f"{TABLE}: sample {row}: expected '{expected}', found '{lines[row]}'")
+            exact += len(rows) - len(inexact)
+            done += len(rows)
+            report(done, spec.n)
+    finally:
+        results.close()
+    for shard in sorted(found):
+        problems += found[shard]
+    return Verification(spec.n, exact, problems)
+
+
+def _read_table(folder: Path, n: int) -> tuple[list[str], list[str]]:
+    """Problems of ``boxes.csv`` as a whole, and exactly ``n`` lines of it, '' where it has none."""
+    try:
+        text = (folder / TABLE).read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return [f"{TABLE}: cannot be read: {error}"], [""] * n
+    problems = []
+    # Not splitlines, which takes a lone carriage return and others for line ends.
+    header, *lines = text.removesuffix("\n").split("\n")
+    if header != ",".join(COLUMNS):
+        problems.append(f"{TABLE}: expected the columns '{','.join(COLUMNS)}', found '{header}'")
+    if len(lines) != n:
+        problems.append(f"{TABLE}: expected {n} rows, found {len(lines)}")
+    return problems, (lines + [""] * n)[:n]
+
+
+def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:
+    """Check one shard; the task of a worker.
+
+    Returns:
+        ``problems``, ``inexact``: indices of samples whose box is not the pixels', and ``csv``: the lines that
+        ``boxes.csv`` should have for it, none where the shard cannot be read.
+    """
+    folder = Path(context["folder"])
+    manifest = read_manifest(folder)
+    spec, name, rows = manifest.spec, shard_file(shard), shard_rows(manifest.spec, shard)
+    try:
+        arrays = read_arrays(folder / name, spec, shard)
+    except (InputError, OSError) as error:
+        return {"problems": [str(error)], "inexact": list(rows), "csv": []}
+    problems = [
+        f"{name}: its {array} are not those that were written (another SHA-256)"
+        for array in ARRAY_NAMES
+        if array_sha256(arrays[array]) != manifest.shards[shard]["arrays"][array]
+    ]
+    inexact = []
+    for row, index in enumerate(rows):
+        box, background = box_from_pixels(arrays["images"][row])
+        recorded = tuple(arrays["boxes"][row].tolist())
+        if box != recorded:
+            inexact.append(index)
+            seen = "no box" if box is None else f"the box {box}"
+            problems.append(f"{name}: sample {index}: recorded the box {recorded}, the pixels show {seen}")
+        problems += [f"{name}: sample {index}: {what}" for what in _attributes(arrays, row, background)]
+        contrast = _contrast(arrays, row)
+        if contrast < spec.min_contrast:
+            problems.append(f"{name}: sample {index}: contrast {contrast}, expected {spec.min_contrast} or more")
+    try:
+        lines = csv_rows(spec, shard, arrays)
+    except (ValueError, IndexError, OverflowError) as error:
+        problems.append(f"{name}: its attributes make no sense: {error}")
+        lines = []
+    return {"problems": problems, "inexact": inexact, "csv": lines}
+
+
+def _attributes(arrays: Arrays, row: int, background: tuple[int, int, int] | None) -> list[str]:
+    recorded = tuple(arrays["backgrounds"][row].tolist())
+    if background is not None and background != recorded:
+        return [f"recorded the background {recorded}, the pixels show {background}"]
+    return []
+
+
+def _contrast(arrays: Arrays, row: int) -> int:
+    ink, background = (tuple(arrays[name][row].tolist()) for name in ("inks", "backgrounds"))
+    return abs(luma(ink) - luma(background))
