@@ -32,8 +32,8 @@ def iou(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Array:
         is not there overlaps nothing.
     """
     t, p = np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)
-    finite = np.isfinite(t).all(-1) & np.isfinite(p).all(-1)
-    t, p = np.where(finite[..., None], t, 0.0), np.where(finite[..., None], p, 0.0)
+    finite = np.isfinite(t).all(-1, keepdims=True) & np.isfinite(p).all(-1, keepdims=True)
+    t, p = np.where(finite, t, 0.0), np.where(finite, p, 0.0)
     corners = np.concatenate([np.maximum(t[..., :2], p[..., :2]), np.minimum(t[..., 2:], p[..., 2:])], axis=-1)
     intersection = area(corners)
     union = area(t) + area(p) - intersection

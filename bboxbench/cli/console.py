@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from rich.console import Console as RichConsole
@@ -85,6 +85,12 @@ class Console:
         if self.as_json:
             sys.stdout.write(json.dumps({"event": kind, **values}, default=str) + "\n")
             sys.stdout.flush()
+
+    def status(self, text: str) -> AbstractContextManager[object]:
+        """A line that stands while short work of unknown length goes on; on a terminal only."""
+        if self.quiet or not self.stderr.is_terminal:
+            return nullcontext()
+        return self.stderr.status(text)
 
     @contextmanager
     def progress(self, what: str, total: int, unit: str) -> Iterator[Ticker]:

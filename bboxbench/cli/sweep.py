@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bboxbench.cli.console import Console, Ticker, duration
+from bboxbench.cli.numbers import whole_number
 from bboxbench.errors import BboxbenchError
 
 if TYPE_CHECKING:
@@ -25,7 +25,20 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 """Heights of the small histogram in the table."""
 BINS = 10
 
-PANEL_RUNS, PANEL_TRAINING, PANEL_DATA, PANEL_OUTPUT = "Which runs", "How each is trained", "Pictures", "Output"
+RUNS, TRAINING, PICTURES, OUTPUT = "Which runs", "How each is trained", "Pictures", "Output"
+"""Headings of the options in ``--help``."""
+
+
+def _option(panel: str, default: str, explained: str, metavar: str = "NAMES") -> Any:
+    """An option whose default comes from the preset, so that one left out is told from one given."""
+    said = f"{explained} Default: {default}." if default else explained
+    return typer.Option(help=said, rich_help_panel=panel, metavar=metavar)
+
+
+def _number(panel: str, least: int, default: str, explained: str, *names: str) -> Any:
+    """The same for a whole number of ``least`` or more."""
+    said = f"{explained} Default: {default}."
+    return typer.Option(*names, help=said, rich_help_panel=panel, metavar="N", parser=whole_number(least))
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,77 +55,47 @@ def add_to(app: typer.Typer) -> None:
 
 def sweep(
     preset: Annotated[
-        str | None, typer.Option(help="Where to start from: default, quick, as_posted.", rich_help_panel=PANEL_RUNS)
+        str | None, _option(RUNS, "default", "Where to start from: default, quick, as_posted.", "NAME")
     ] = None,
-    spec: Annotated[
-        Path | None, typer.Option(help="TOML file with any of these options.", rich_help_panel=PANEL_RUNS)
-    ] = None,
+    spec: Annotated[Path | None, _option(RUNS, "", "TOML file with any of these options as keys.", "FILE")] = None,
     losses: Annotated[
-        str | None,
-        typer.Option(
-            help="As mse,giou,centre_point(size_weight=0); package.module:Name is yours.", rich_help_panel=PANEL_RUNS
-        ),
+        str | None, _option(RUNS, "four", "As mse,giou,centre_point(size_weight=0); package.module:Name is yours.")
     ] = None,
     initializers: Annotated[
-        str | None,
-        typer.Option(help="Any of Keras, as glorot_uniform,random_normal(stddev=0.05).", rich_help_panel=PANEL_RUNS),
+        str | None, _option(RUNS, "four", "Any of Keras, as glorot_uniform,random_normal(stddev=0.05).")
     ] = None,
     seeds: Annotated[
-        str | None, typer.Option(help="How many (20), a range (0-19) or a list (3,5,8).", rich_help_panel=PANEL_RUNS)
+        str | None, _option(RUNS, "20", "How many (20), a range (0-19) or a list (3,5,8).", "SEEDS")
     ] = None,
     optimizers: Annotated[
-        str | None,
-        typer.Option(
-            help="With learning rate, as adam:0.0005,adadelta:1.0; without one, Keras's default.",
-            rich_help_panel=PANEL_RUNS,
-        ),
+        str | None, _option(RUNS, "adam:0.0005", "With learning rate, as adam:0.001,adadelta:1.0; else Keras's own.")
     ] = None,
-    heads: Annotated[
-        str | None, typer.Option(help="corners (as posted), centre_size, ordered.", rich_help_panel=PANEL_RUNS)
-    ] = None,
-    starts: Annotated[
-        str | None,
-        typer.Option(help="First box: wide (the middle half) or zeros (no area).", rich_help_panel=PANEL_RUNS),
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training pictures.", rich_help_panel=PANEL_TRAINING)
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pictures a step.", rich_help_panel=PANEL_TRAINING)] = None,
-    dropout: Annotated[
-        float | None, typer.Option(help="Share dropped, 0 to below 1.", rich_help_panel=PANEL_TRAINING)
-    ] = None,
+    heads: Annotated[str | None, _option(RUNS, "corners", "corners (as posted), centre_size, ordered.")] = None,
+    starts: Annotated[str | None, _option(RUNS, "wide", "First box: wide (the middle half), zeros (no area).")] = None,
+    epochs: Annotated[int | None, _number(TRAINING, 1, "8", "Passes over the training pictures.")] = None,
+    batch_size: Annotated[int | None, _number(TRAINING, 1, "100", "Pictures a step.")] = None,
+    dropout: Annotated[float | None, _option(TRAINING, "0.2", "Share dropped, 0 to below 1.", "SHARE")] = None,
     validation: Annotated[
-        int | None,
-        typer.Option(help="Validation pictures looked at after each epoch.", rich_help_panel=PANEL_TRAINING),
+        int | None, _number(TRAINING, 0, "1000", "Validation pictures looked at after each epoch, at most.")
     ] = None,
     iou_threshold: Annotated[
-        float | None, typer.Option(help="IoU from which a box counts as right.", rich_help_panel=PANEL_TRAINING)
+        float | None, _option(TRAINING, "0.5", "IoU from which a box counts as right.", "IOU")
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="fit: plain Keras.", rich_help_panel=PANEL_TRAINING)] = None,
-    threads: Annotated[int | None, typer.Option(help="0: all usable cores.", rich_help_panel=PANEL_TRAINING)] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Folder of an existing data set.", metavar="DIR", rich_help_panel=PANEL_DATA)
-    ] = None,
-    n: Annotated[
-        int | None, typer.Option("--n", help="Pictures to draw, if they are not there yet.", rich_help_panel=PANEL_DATA)
-    ] = None,
-    data_seed: Annotated[int | None, typer.Option(help="Seed of those pictures.", rich_help_panel=PANEL_DATA)] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the results; results/<preset>-<id>.", metavar="DIR", rich_help_panel=PANEL_OUTPUT),
-    ] = None,
+    engine: Annotated[str | None, _option(TRAINING, "fit", "fit: plain Keras, one run at a time.", "NAME")] = None,
+    threads: Annotated[int | None, _number(TRAINING, 0, "0", "Of one operation; 0: all usable cores.")] = None,
+    data: Annotated[str | None, _option(PICTURES, "", "Folder of an existing data set.", "DIR")] = None,
+    n: Annotated[int | None, _number(PICTURES, 10, "40000", "Pictures to draw, if not there yet.", "--n")] = None,
+    data_seed: Annotated[int | None, _number(PICTURES, 0, "0", "Seed of those pictures.")] = None,
+    out: Annotated[Path | None, _option(OUTPUT, "results/PRESET-ID", "Folder of the results.", "DIR")] = None,
     dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Print plan, count and estimated time, then stop.", rich_help_panel=PANEL_OUTPUT
-        ),
+        bool, typer.Option("--dry-run", help="Print plan, count and time, then stop.", rich_help_panel=OUTPUT)
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Train runs again that failed before.", rich_help_panel=PANEL_OUTPUT)
+        bool, typer.Option("--retry-failed", help="Train again what failed before.", rich_help_panel=OUTPUT)
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=PANEL_OUTPUT)] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON event a line on stdout.", rich_help_panel=PANEL_OUTPUT)
+        bool, typer.Option("--json", help="One JSON event a line on stdout.", rich_help_panel=OUTPUT)
     ] = False,
 ) -> None:
     """Train one network under every loss x initializer x seed.
@@ -120,8 +103,6 @@ def sweep(
     Draws the letters first if they are not there. The same command again goes on where it stopped; more seeds, losses
     or initializers add to what is there. Every cell sees the same pictures in the same order.
     """
-    # TensorFlow prints its own lines while it loads; they would stand in the middle of ours.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from bboxbench.experiments.spec import SweepSpec, read_toml
 
     given = {
@@ -151,10 +132,7 @@ def sweep(
     if dry_run:
         _dry_run(console, resolved, out)
         return
-    console.say("Loading TensorFlow ...")
-    from bboxbench.experiments.runtime import start_tensorflow
-
-    start_tensorflow(resolved.threads)
+    _load_tensorflow(console, resolved.threads)
     from bboxbench.experiments.sweep import run_sweep
 
     with _LiveView(console) as view:
@@ -167,14 +145,19 @@ def sweep(
         )
 
 
-def _dry_run(console: Console, spec: SweepSpec, out: Path | None) -> None:
-    console.say("Loading TensorFlow ...")
+def _load_tensorflow(console: Console, threads: int) -> None:
     from bboxbench.experiments.runtime import start_tensorflow
 
-    start_tensorflow(spec.threads)
+    with console.status("Loading TensorFlow ..."):
+        start_tensorflow(threads)
+
+
+def _dry_run(console: Console, spec: SweepSpec, out: Path | None) -> None:
+    _load_tensorflow(console, spec.threads)
     from bboxbench.experiments.sweep import plan_sweep
 
-    plan = plan_sweep(spec)
+    with console.status("Checking names and timing a few steps ..."):
+        plan = plan_sweep(spec)
     for line in _plan_lines(plan):
         console.show(line)
     console.show(f"Results would go to {out or spec.folder()}; nothing was written.")
