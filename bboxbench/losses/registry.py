@@ -59,7 +59,7 @@ def names() -> list[str]:
     return sorted(_LOSSES)
 
 
-def get(name: str, **parameters: Any) -> keras.losses.Loss:
+def get(name: str, /, **parameters: Any) -> keras.losses.Loss:
     """The instance of a loss.
 
     Args:
@@ -137,5 +137,6 @@ def _check_parameters(loss: str, received: Iterable[str], accepted: Iterable[str
 
 
 def _guess(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    by_lower_case = {option.lower(): option for option in known}
+    near = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.6)
+    return f" Did you mean '{by_lower_case[near[0]]}'?" if near else ""

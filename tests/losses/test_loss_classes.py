@@ -1,0 +1,246 @@
+"""What a loss is to Keras: config, saving, reductions, weights, dtypes."""
+
+from __future__ import annotations
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bboxbench import losses
+from bboxbench.losses import BoxLoss, FunctionLoss, get, giou_loss, names
+
+# Keras's variables and NumPy 2 disagree about a keyword whenever a model is saved.
+ARRAY_COPY = "ignore:__array__ implementation:DeprecationWarning"
+
+# A value for every parameter that is not its default.
+OTHER = {
+    "bounding_box_format": "rel_yxyx",
+    "reduction": "sum",
+    "name": "another",
+    "dtype": "float64",
+    "eps": 1e-5,
+    "size_weight": 0.25,
+}
+PAIRS = {
+    "mse": losses.mse_loss,
+    "iou": losses.iou_loss,
+    "iou_unguarded": losses.unguarded_iou_loss,
+    "giou": losses.giou_loss,
+    "centre_point": losses.centre_point_loss,
+}
+GUARDED = [name for name in PAIRS if name != "iou_unguarded"]
+TRUE = np.array([[0, 0, 4, 4], [1, 1, 5, 9], [2, 0, 6, 4]], "float32")
+PRED = np.array([[1, 0, 5, 4], [1, 1, 5, 8], [2, 2, 7, 5]], "float32")
+
+
+def parameters_of(name):
+    return [p for p in inspect.signature(type(get(name)).__init__).parameters if p != "self"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_config_covers_every_parameter_of_the_constructor(name):
+    changed = {parameter: OTHER[parameter] for parameter in parameters_of(name)}
+    loss = get(name, **{k: v for k, v in changed.items() if k != "name"})
+    assert set(loss.get_config()) == set(parameters_of(name))
+    loss = type(loss)(**changed)
+    assert loss.get_config() == changed
+    assert type(loss).from_config(loss.get_config()).get_config() == changed
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    assert type(again) is type(loss)
+    assert again.get_config() == changed
+    assert float(again(TRUE, PRED)) == float(loss(TRUE, PRED))
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_default_config_differs_from_the_changed_one_in_every_parameter(name):
+    config = get(name).get_config()
+    assert not [parameter for parameter in config if config[parameter] == OTHER[parameter]]
+
+
+@pytest.mark.parametrize("name", names())
+def test_losses_are_registered_for_saving_under_the_package(name):
+    assert keras.saving.get_registered_name(type(get(name))) == f"bboxbench>{type(get(name)).__name__}"
+
+
+@pytest.mark.filterwarnings(ARRAY_COPY)
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_saved_model_finds_its_loss_again_with_every_parameter(name, tmp_path):
+    loss = get(name, **{k: OTHER[k] for k in parameters_of(name) if k != "name"})
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    model.compile(optimizer="sgd", loss=loss)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras").loss
+    assert type(again) is type(loss)
+    assert again.get_config() == loss.get_config()
+
+
+@pytest.mark.parametrize(("name", "function"), PAIRS.items())
+def test_the_class_is_the_mean_of_the_function(name, function):
+    values = function(TRUE, PRED).numpy()
+    assert len(set(values.tolist())) == 3
+    loss = get(name)
+    assert float(loss(TRUE, PRED)) == pytest.approx(values.mean(), rel=1e-6)
+    np.testing.assert_allclose(loss.call(TRUE, PRED), values, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "parameter"), [("iou", "eps"), ("giou", "eps"), ("centre_point", "size_weight")])
+def test_a_parameter_reaches_the_function(name, parameter):
+    true, pred = np.array([[0.0, 0.0, 1.0, 1.0]]), np.array([[2.0, 0.0, 2.25, 1.0]])
+    if name == "giou":
+        true, pred = true / 64, pred / 64  # areas have to be near eps for it to count
+    changed = {parameter: 0.25}
+    result = float(get(name, **changed)(true, pred))
+    assert result == pytest.approx(float(PAIRS[name](true, pred, **changed)[0]), rel=1e-6)
+    assert result != pytest.approx(float(get(name)(true, pred)))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize(
+    ("reduction", "expected"),
+    [
+        ("sum_over_batch_size", lambda values, weights: (values * weights).sum() / 3),
+        ("mean", lambda values, weights: (values * weights).sum() / 3),
+        ("sum", lambda values, weights: (values * weights).sum()),
+        ("mean_with_sample_weight", lambda values, weights: (values * weights).sum() / weights.sum()),
+        ("none", lambda values, weights: values * weights),
+        (None, lambda values, weights: values * weights),
+    ],
+)
+def test_every_reduction_of_keras_means_what_it_says(name, reduction, expected):
+    values, weights = PAIRS[name](TRUE, PRED).numpy(), np.array([1.0, 0.5, 3.0], "float32")
+    loss = get(name, reduction=reduction)
+    np.testing.assert_allclose(loss(TRUE, PRED, weights), expected(values, weights), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", GUARDED)
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight"])
+@pytest.mark.parametrize("shape", [(0, 4), (0, 3, 4), (3, 0, 4)])
+def test_an_empty_batch_costs_zero(name, reduction, shape):
+    boxes = np.zeros(shape, "float32")
+    for weights in (None, np.ones(shape[:-1], "float32")):
+        result = get(name, reduction=reduction)(boxes, boxes, weights)
+        assert result.shape == ()
+        assert float(result) == 0
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_batch_of_one_keeps_its_axis(name):
+    values = get(name, reduction="none")(TRUE[:1], PRED[:1])
+    assert values.shape == (1,)
+    assert get(name, reduction="none")(TRUE[None, :1], PRED[None, :1]).shape == (1, 1)
+
+
+@pytest.mark.parametrize("b", [2, 3])
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight", "none"])
+def test_a_weight_for_a_sample_counts_for_all_its_boxes(b, reduction):
+    rng = np.random.default_rng(5)
+    true, pred = (np.concatenate([low := rng.random((b, 3, 2)), low + 1], -1).astype("float32") for _ in range(2))
+    per_sample = np.arange(1, b + 1, dtype="float32")
+    per_box = np.repeat(per_sample[:, None], 3, axis=1)
+    loss = get("giou", reduction=reduction)
+    expected = np.asarray(loss(true.reshape(-1, 4), pred.reshape(-1, 4), per_box.reshape(-1)))
+    for weights in (per_sample, per_sample[:, None], per_box, per_box[..., None]):
+        np.testing.assert_allclose(np.asarray(loss(true, pred, weights)).reshape(expected.shape), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", GUARDED)
+@pytest.mark.parametrize("padding", [0.0, np.nan, np.inf, -1.0])
+def test_padding_of_weight_zero_reaches_neither_value_nor_gradient(name, padding):
+    true = np.concatenate([TRUE, np.full((1, 4), padding, "float32")])
+    pred = tf.Variable(np.concatenate([PRED, [[0.0, 0.0, 0.0, 0.0]]]).astype("float32"))
+    loss = get(name, reduction="sum")
+    with tf.GradientTape() as tape:
+        value = loss(true, pred, np.array([1, 1, 1, 0]))
+    gradient = tape.gradient(value, pred).numpy()
+    assert float(value) == pytest.approx(float(loss(TRUE, PRED)), rel=1e-6)
+    assert np.isfinite(gradient).all()
+    np.testing.assert_array_equal(gradient[3], 0)
+
+
+def test_masks_of_keras_are_kept():
+    boxes = keras.ops.convert_to_tensor(PRED[None])
+    keras_mask = keras.ops.convert_to_tensor([[True, False, True]])
+    boxes._keras_mask = keras_mask
+    values = giou_loss(TRUE, PRED).numpy()
+    assert float(get("giou")(TRUE[None], boxes)) == pytest.approx((values[0] + values[2]) / 2, rel=1e-6)
+    weights = np.array([[1.0, 1.0, 0.0]], "float32")
+    assert float(get("giou", reduction="sum")(TRUE[None], boxes, weights)) == pytest.approx(values[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_class_computes_in_the_dtype_it_was_given(name):
+    true, pred = np.array([[0.1, 0.2, 0.7, 0.9]]), np.array([[0.15, 0.2, 0.75, 0.8]])
+    exact = float(PAIRS[name](true, pred)[0])
+    assert float(get(name, dtype="float64")(true, pred)) == exact
+    assert get(name, dtype="float64")(true, pred).dtype == tf.float64
+    for dtype in (None, "float32", "float16", "bfloat16", keras.DTypePolicy("mixed_float16")):
+        loss = get(name, dtype=dtype)
+        assert loss(true, pred).dtype == tf.float32
+        assert loss.get_config()["dtype"] == "float32"
+        assert float(loss(true, pred)) == pytest.approx(exact, rel=1e-5)
+    with pytest.raises(ValueError, match=r"Expected dtype to be a floating dtype\. Received"):
+        get(name, dtype="int32")
+
+
+@pytest.mark.parametrize("name", ["iou", "giou"])
+@pytest.mark.parametrize("eps", [0, -1e-7, 1, float("nan"), float("inf"), "small", None, True, [1e-7]])
+def test_an_eps_out_of_range_is_refused(name, eps):
+    with pytest.raises(ValueError, match=r"^Expected eps to be a finite number and > 0 and < 1\. Received: eps="):
+        get(name, eps=eps)
+
+
+@pytest.mark.parametrize("size_weight", [-0.1, float("nan"), float("inf"), "1", None])
+def test_a_size_weight_below_zero_is_refused(size_weight):
+    with pytest.raises(
+        ValueError, match=r"^Expected size_weight to be a finite number and >= 0\. Received: size_weight="
+    ):
+        get("centre_point", size_weight=size_weight)
+
+
+@pytest.mark.parametrize("name", names())
+def test_docstrings_state_shapes_formats_and_units(name):
+    cls = type(get(name))
+    function = PAIRS[name]
+    for doc in (cls.__doc__, function.__doc__):
+        assert "shape (...)" in doc.lower()
+        assert "BOX_FORMATS" in doc
+        assert "unit" in doc
+    assert "shape (..., 4)" in function.__doc__
+    for parameter in inspect.signature(function).parameters:
+        assert f"{parameter}: " in function.__doc__
+    for parameter in set(parameters_of(name)) - {"self"}:
+        assert f"{parameter}: " in cls.__doc__
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def distance(y_true, y_pred, scale=1.0):
+    return scale * keras.ops.sum(keras.ops.abs(y_true - y_pred), axis=-1)
+
+
+def test_a_function_becomes_a_loss_that_can_be_saved():
+    loss = FunctionLoss(distance, parameters={"scale": 2.0}, reduction="sum", dtype="float64")
+    assert isinstance(loss, BoxLoss)
+    assert float(loss(TRUE, PRED)) == 2 * np.abs(TRUE - PRED).sum()
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    assert again.get_config() == loss.get_config()
+    assert again.name == "distance"
+    assert float(again(TRUE, PRED)) == float(loss(TRUE, PRED))
+    own = [p for p in inspect.signature(FunctionLoss.__init__).parameters if p != "self"]
+    assert set(loss.get_config()) == set(own)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda t, p: keras.ops.norm(t - p),
+        lambda t, p: keras.ops.mean(keras.ops.square(t - p)),
+        lambda t, p: keras.ops.square(t - p),
+        lambda t, p: keras.ops.sum(t - p, axis=-1, keepdims=True),
+    ],
+)
+def test_a_function_without_one_value_a_box_is_refused(function):
+    with pytest.raises(ValueError, match=r"one value a box, shape \(3,\) for boxes \(3, 4\)\. Received: shape="):
+        FunctionLoss(function)(TRUE, PRED)

@@ -1,0 +1,113 @@
+"""The losses where they are used: compile, fit, evaluate, save, XLA, mixed precision."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from bboxbench.losses import get, giou_loss, names
+from bboxbench.metrics import BoxAccuracy, MeanBoxIoU
+
+GUARDED = [name for name in names() if name != "iou_unguarded"]
+
+
+def wide(shape, dtype=None):
+    return keras.ops.convert_to_tensor([-1.1, -1.1, 1.1, 1.1], dtype=dtype)
+
+
+def small_model(loss, **compile_arguments):
+    """A box straight from eight numbers that hold it, beginning wide so that every loss has something to follow."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((8,)), keras.layers.Dense(32, "tanh"), keras.layers.Dense(4, "sigmoid", bias_initializer=wide)]
+    )
+    model.compile(keras.optimizers.Adam(0.02), loss, **compile_arguments)
+    return model
+
+
+def small_data(n=64):
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0.2, 0.4, (n, 2))
+    boxes = np.concatenate([low, low + rng.uniform(0.2, 0.4, (n, 2))], axis=1).astype("float32")
+    return np.concatenate([boxes, 1 - boxes], axis=1), boxes
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_every_guarded_loss_trains_a_small_network(name):
+    inputs, boxes = small_data()
+    model = small_model(get(name), metrics=[BoxAccuracy(0.75), MeanBoxIoU()])
+    history = model.fit(inputs, boxes, epochs=25, batch_size=16, verbose=0).history
+    after = model.evaluate(inputs, boxes, verbose=0, return_dict=True)
+    assert np.isfinite(history["loss"]).all()
+    assert after["loss"] < history["loss"][0] / 2
+    assert after["mean_box_iou"] > 0.7 > 0.6 > history["mean_box_iou"][0]
+    assert after["box_accuracy"] > 0.3 > 0.2 > history["box_accuracy"][0]
+
+
+def test_the_unguarded_logarithm_destroys_a_network_that_begins_beside_its_targets():
+    inputs, boxes = small_data(16)
+    model = small_model(get("iou_unguarded"))
+    history = model.fit(inputs, boxes * 0.1, epochs=1, batch_size=16, verbose=0).history
+    beside = not np.isfinite(history["loss"]).all()
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])  # a box without area at the centre
+    model.fit(inputs, boxes, epochs=1, batch_size=16, verbose=0)
+    assert beside or all(np.isnan(w).any() for w in model.get_weights())
+    assert np.isnan(model.get_weights()[-1]).all()
+
+
+def test_a_pure_function_compiles_too():
+    inputs, boxes = small_data(16)
+    as_function, as_class = small_model(giou_loss), small_model(get("giou"))
+    assert as_function.evaluate(inputs, boxes, verbose=0) == pytest.approx(as_class.evaluate(inputs, boxes, verbose=0))
+
+
+def test_a_step_under_xla_is_the_step_without():
+    inputs, boxes = small_data(16)
+    predictions = []
+    for jit in (False, True):
+        model = small_model(get("giou"), jit_compile=jit)
+        model.fit(inputs, boxes, epochs=2, batch_size=16, verbose=0)
+        predictions.append(model.predict(inputs, verbose=0))
+    np.testing.assert_allclose(predictions[0], predictions[1], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_mixed_precision_predictions_train(name):
+    inputs, boxes = small_data(16)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = small_model(get(name), metrics=[BoxAccuracy()])
+        model.fit(inputs, boxes, epochs=2, batch_size=8, verbose=0)
+        predictions = model.predict(inputs, verbose=0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert predictions.dtype == np.float16
+    assert np.isfinite(predictions).all()
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
+
+
+def test_training_ignores_samples_of_weight_zero_even_if_they_are_nan():
+    inputs, boxes = small_data(32)
+    weights = np.ones(32, "float32")
+    weights[20:] = 0
+    boxes[20:] = np.nan
+    model = small_model(get("giou"))
+    history = model.fit(inputs, boxes, sample_weight=weights, epochs=2, batch_size=8, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # NumPy 2 about saving in Keras
+def test_a_model_saved_in_the_middle_of_training_goes_on_where_it_was(tmp_path):
+    inputs, boxes = small_data(32)
+    model = small_model(get("giou", eps=1e-6), metrics=[BoxAccuracy(0.6), MeanBoxIoU()])
+    model.fit(inputs, boxes, epochs=1, batch_size=16, verbose=0, shuffle=False)
+    model.save(tmp_path / "model.keras")
+    custom = {"wide": wide}
+    again = keras.saving.load_model(tmp_path / "model.keras", custom_objects=custom)
+    assert again.loss.get_config() == model.loss.get_config()
+    assert again.evaluate(inputs, boxes, verbose=0) == pytest.approx(model.evaluate(inputs, boxes, verbose=0), rel=1e-6)
+    for m in (model, again):
+        m.fit(inputs, boxes, epochs=1, batch_size=16, verbose=0, shuffle=False)
+    np.testing.assert_allclose(again.predict(inputs, verbose=0), model.predict(inputs, verbose=0), rtol=1e-5)
