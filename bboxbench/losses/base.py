@@ -96,6 +96,11 @@ class BoxLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras ships no types
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:
         """Compute the loss of a batch; see the class for the arguments."""
+        # Keras would take a nested list for many tensors of one number each.
+        y_true, y_pred = (
+            boxes if ops.is_tensor(boxes) else ops.convert_to_tensor(boxes, dtype=self.dtype)
+            for boxes in (y_true, y_pred)
+        )
         if sample_weight is not None:
             # A true box that is NaN, as padding may be, times weight 0 is NaN still and would reach every weight of the
             # network. Where nothing counts, the target becomes what the prediction already is.

@@ -228,6 +228,7 @@ def test_a_function_becomes_a_loss_that_can_be_saved():
     assert again.get_config() == loss.get_config()
     assert again.name == "distance"
     assert float(again(TRUE, PRED)) == float(loss(TRUE, PRED))
+    assert float(loss(TRUE.tolist(), PRED.tolist())) == float(loss(TRUE, PRED))
     own = [p for p in inspect.signature(FunctionLoss.__init__).parameters if p != "self"]
     assert set(loss.get_config()) == set(own)
 

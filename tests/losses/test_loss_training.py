@@ -62,16 +62,6 @@ def test_a_pure_function_compiles_too():
     assert as_function.evaluate(inputs, boxes, verbose=0) == pytest.approx(as_class.evaluate(inputs, boxes, verbose=0))
 
 
-def test_a_step_under_xla_is_the_step_without():
-    inputs, boxes = small_data(16)
-    predictions = []
-    for jit in (False, True):
-        model = small_model(get("giou"), jit_compile=jit)
-        model.fit(inputs, boxes, epochs=2, batch_size=16, verbose=0)
-        predictions.append(model.predict(inputs, verbose=0))
-    np.testing.assert_allclose(predictions[0], predictions[1], rtol=1e-4, atol=1e-6)
-
-
 @pytest.mark.parametrize("name", GUARDED)
 def test_mixed_precision_predictions_train(name):
     inputs, boxes = small_data(16)
@@ -79,7 +69,7 @@ def test_mixed_precision_predictions_train(name):
     try:
         model = small_model(get(name), metrics=[BoxAccuracy()])
         model.fit(inputs, boxes, epochs=2, batch_size=8, verbose=0)
-        predictions = model.predict(inputs, verbose=0)
+        predictions = np.asarray(model(inputs))
     finally:
         keras.config.set_dtype_policy("float32")
     assert predictions.dtype == np.float16
@@ -107,7 +97,9 @@ def test_a_model_saved_in_the_middle_of_training_goes_on_where_it_was(tmp_path):
     custom = {"wide": wide}
     again = keras.saving.load_model(tmp_path / "model.keras", custom_objects=custom)
     assert again.loss.get_config() == model.loss.get_config()
-    assert again.evaluate(inputs, boxes, verbose=0) == pytest.approx(model.evaluate(inputs, boxes, verbose=0), rel=1e-6)
-    for m in (model, again):
-        m.fit(inputs, boxes, epochs=1, batch_size=16, verbose=0, shuffle=False)
-    np.testing.assert_allclose(again.predict(inputs, verbose=0), model.predict(inputs, verbose=0), rtol=1e-5)
+    histories = [
+        m.fit(inputs, boxes, epochs=2, batch_size=16, verbose=0, shuffle=False).history for m in (model, again)
+    ]
+    for key, values in histories[0].items():
+        np.testing.assert_allclose(histories[1][key], values, rtol=1e-5)
+    np.testing.assert_allclose(again(inputs), model(inputs), rtol=1e-5)

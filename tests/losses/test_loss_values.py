@@ -209,4 +209,14 @@ def test_the_function_runs_inside_tf_function_and_xla(loss):
     plain = loss(true, pred).numpy()
     unknown_batch = [tf.TensorSpec((None, 4)), tf.TensorSpec((None, 4))]
     np.testing.assert_allclose(tf.function(loss, input_signature=unknown_batch)(true, pred), plain, rtol=1e-6)
-    np.testing.assert_allclose(tf.function(loss, jit_compile=True)(true, pred), plain, rtol=1e-5)
+
+    def gradient(true, pred):
+        with tf.GradientTape() as tape:
+            tape.watch(pred)
+            values = loss(true, pred)
+        return values, tape.gradient(values, pred)
+
+    expected = gradient(tf.constant(true), tf.constant(pred))
+    compiled = tf.function(gradient, jit_compile=True)(tf.constant(true), tf.constant(pred))
+    for one, other in zip(compiled, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
