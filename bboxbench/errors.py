@@ -77,6 +77,8 @@ def write_errors(place: Path | str) -> Iterator[None]:
         errno.EACCES: "permission denied; choose another folder or change its permissions",
         errno.EPERM: "permission denied; choose another folder or change its permissions",
         errno.EROFS: "the file system is read-only; choose another folder",
+        errno.ENOENT: "its folder is gone or cannot be made; choose another folder",
+        errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     }
     try:
         yield

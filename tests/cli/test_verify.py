@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bboxbench.cli import main
+from bboxbench.data_gen import DatasetSpec, generate
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", *arguments])
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out, captured.err
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return generate(DatasetSpec.letters(n=1200, width=64, height=48, sizes=(16, 24)), tmp_path / "d", 1).folder
+
+
+def test_a_sound_data_set_is_0_and_says_how_many(capsys, folder: Path) -> None:
+    code, out, _ = run(capsys, str(folder), "--workers", "1")
+    assert (code, out) == (0, "1,200 of 1,200 boxes exact\n")
+
+
+def test_problems_are_1_with_a_line_each(capsys, folder: Path) -> None:
+    path = folder / "shards" / "00001.npz"
+    with np.load(path) as shard:
+        arrays = dict(shard)
+    arrays["boxes"][3, 0] += 1
+    np.savez(path, **arrays)
+    code, out, err = run(capsys, str(folder), "--workers", "1")
+    assert code == 1
+    lines = out.splitlines()
+    assert lines[-1] == "1,199 of 1,200 boxes exact"
+    assert any("00001.npz: its boxes are not those" in line for line in lines)
+    assert any("sample 1003: recorded the box" in line for line in lines)
+    assert "restores" in err
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut"])
+def test_a_missing_or_cut_shard_is_named(capsys, folder: Path, harm: str) -> None:
+    path = folder / "shards" / "00001.npz"
+    if harm == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:500])
+    code, out, err = run(capsys, str(folder), "--json", "--workers", "1")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert "00001.npz is" in events[0]["text"]
+    assert (events[-1]["exact"], events[-1]["total"]) == (1000, 1200)
+    assert "Error" not in err
+
+
+def test_no_data_set_is_2_in_one_line(capsys, tmp_path: Path) -> None:
+    code, out, err = run(capsys, str(tmp_path / "none"))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_an_unfinished_data_set_is_2_with_the_command_that_finishes_it(capsys, folder: Path) -> None:
+    mark = {"kind": "unfinished bboxbench dataset", "schema": 1, "spec": DatasetSpec.letters(n=1200).to_dict()}
+    (folder / "unfinished.json").write_text(json.dumps(mark))
+    (folder / "dataset.json").unlink()
+    code, _, err = run(capsys, str(folder))
+    assert code == 2
+    assert f"Finish it: bboxbench generate --n 1200 --seed 0 --out {folder}" in err

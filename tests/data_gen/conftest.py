@@ -1,0 +1,29 @@
+"""Data sets that several tests read; a test that changes one copies it first."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bboxbench.data_gen import Dataset, DatasetSpec, generate
+
+TINY = {"width": 64, "height": 48, "sizes": (16, 24)}
+
+
+@pytest.fixture(scope="session")
+def tiny_spec() -> DatasetSpec:
+    """Three shards of small pictures, the last one short."""
+    return DatasetSpec.letters(n=2300, seed=3, **TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_spec: DatasetSpec, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return generate(tiny_spec, tmp_path_factory.mktemp("tiny") / "data", workers=1)
+
+
+@pytest.fixture
+def copy(tiny: Dataset, tmp_path: Path) -> Path:
+    """A copy of the tiny data set that may be harmed."""
+    return Path(shutil.copytree(tiny.folder, tmp_path / "copy"))

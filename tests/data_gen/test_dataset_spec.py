@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bboxbench.data_gen import DatasetSpec
+from bboxbench.data_gen.fonts import FONT_NAMES, font_path
+from bboxbench.data_gen.glyphs import ink_mask
+from bboxbench.data_gen.spec import parse_sizes
+from bboxbench.errors import InputError
+
+
+@given(
+    n=st.integers(1, 10**8),
+    seed=st.integers(0, 2**63 - 1),
+    glyphs=st.lists(st.sampled_from("ABCxyz"), min_size=1, unique=True).map("".join),
+    sizes=st.tuples(st.integers(8, 64), st.integers(8, 64)).map(lambda pair: (min(pair), max(pair))),
+)
+def test_a_spec_survives_json(n: int, seed: int, glyphs: str, sizes: tuple[int, int]) -> None:
+    spec = DatasetSpec.letters(n=n, seed=seed, glyphs=glyphs, sizes=sizes)
+    assert DatasetSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_the_preset_gives_its_folder_a_plain_name() -> None:
+    assert DatasetSpec.letters().folder_name == "letters-n40000-seed0"
+
+
+def test_specs_that_depart_from_the_preset_have_folders_of_their_own() -> None:
+    specs = [
+        DatasetSpec.letters(),
+        DatasetSpec.letters(sizes=(40, 64)),
+        DatasetSpec.letters(sizes=(41, 64)),
+        DatasetSpec.letters(glyphs="AB"),
+        DatasetSpec.letters(min_contrast=65),
+        DatasetSpec.letters(width=201),
+    ]
+    names = [spec.folder_name for spec in specs]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"letters-n40000-seed0(-[0-9a-f]{8})?", name) for name in names)
+
+
+def test_an_unknown_key_is_named_with_the_nearest_known() -> None:
+    with pytest.raises(InputError, match=r"'fontes'\. Did you mean 'fonts'"):
+        DatasetSpec.from_dict({"fontes": ["DejaVuSans"]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n": 0}, "n to be a whole number of 1 or more, received 0"),
+        ({"n": -3}, "received -3"),
+        ({"n": 2.5}, r"received 2\.5"),
+        ({"n": True}, "received True"),
+        ({"n": "12"}, "received '12'"),
+        ({"n": 10**9}, "100000000 or less"),
+        ({"seed": -1}, "seed to be a whole number of 0 or more"),
+        ({"seed": 2**63}, "seed to be a whole number of 9223372036854775807 or less"),
+        ({"sizes": (64, 32)}, "received 64 before 32"),
+        ({"sizes": (7, 32)}, "8 or more, received 7"),
+        ({"sizes": 32}, "smallest, largest"),
+        ({"sizes": (32, 64, 80)}, "smallest, largest"),
+        ({"fonts": ()}, "at least one"),
+        ({"fonts": "DejaVuSans"}, "list of names"),
+        ({"fonts": ("DejaVuSan",)}, "Did you mean 'DejaVuSans'"),
+        ({"fonts": ("LastResortHE-Regular",)}, "Unknown font"),
+        ({"fonts": ("DejaVuSans", "DejaVuSans")}, "DejaVuSans twice"),
+        ({"glyphs": ""}, "at least one"),
+        ({"glyphs": "ABA"}, "'A' twice"),
+        ({"background": "plane"}, "Did you mean 'plain'"),
+        ({"min_contrast": 0}, "min_contrast"),
+        ({"min_contrast": 200}, "160 or less"),
+        ({"width": 0}, "width"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_in_one_line(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        DatasetSpec(**changes)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_preset_is_refused() -> None:
+    with pytest.raises(InputError, match="Did you mean 'letters'"):
+        DatasetSpec(preset="leters")
+
+
+def test_a_size_that_cannot_fit_is_refused_with_font_glyph_and_size() -> None:
+    tallest = ink_mask("j", "DejaVuSerif", 64).shape[0]
+    DatasetSpec.letters(glyphs="j", fonts=("DejaVuSerif",), height=tallest)
+    with pytest.raises(InputError, match=r"64 px: 'j' in DejaVuSerif"):
+        DatasetSpec.letters(glyphs="j", fonts=("DejaVuSerif",), height=tallest - 1)
+
+
+def test_ink_that_would_leave_no_majority_to_the_background_is_refused() -> None:
+    shape = ink_mask("M", "DejaVuSans-Bold", 40).shape
+    with pytest.raises(InputError, match="less than half of the picture"):
+        DatasetSpec.letters(glyphs="M", fonts=("DejaVuSans-Bold",), sizes=(40, 40), height=shape[0], width=shape[1])
+
+
+def test_whole_numbers_of_numpy_are_taken_as_such() -> None:
+    spec = DatasetSpec.letters(n=np.int64(5), seed=np.uint32(7))
+    assert (type(spec.n), type(spec.seed)) == (int, int)
+
+
+@pytest.mark.parametrize(("text", "sizes"), [("32-64", (32, 64)), (" 8 - 9 ", (8, 9)), ("48", (48, 48))])
+def test_sizes_are_read_as_typed(text: str, sizes: tuple[int, int]) -> None:
+    assert parse_sizes(text) == sizes
+
+
+@pytest.mark.parametrize("text", ["", "a-b", "32..64", "-32", "32-", "32-64-80", "3.5-8", "\u0663-\u0664"])
+def test_malformed_sizes_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="as 32-64"):
+        parse_sizes(text)
+
+
+def test_every_named_font_is_there() -> None:
+    assert all(font_path(name).is_file() for name in FONT_NAMES)
+
+
+def test_no_letter_of_the_preset_is_so_narrow_that_a_pixel_or_two_decide() -> None:
+    spec = DatasetSpec.letters()
+    sides = [
+        min(ink_mask(c, f, s).shape)
+        for f in spec.fonts
+        for c in spec.glyphs
+        for s in range(spec.sizes[0], spec.sizes[0] + 4)
+    ]
+    assert min(sides) >= 8

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, generate, open_dataset
+from bboxbench.data_gen.shards import array_sha256, draw_shard, pack_shard, read_arrays
+from bboxbench.data_gen.workers import map_shards
+from bboxbench.errors import BboxbenchError, CannotWrite, FolderConflict, InputError
+
+COMMAND = [sys.executable, "-m", "bboxbench"]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder but the lock."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def wait_for_shards(folder: Path, count: int, process: subprocess.Popen[str]) -> None:
+    for _ in range(1200):
+        if len(list(folder.glob("shards/*.npz"))) >= count:
+            return
+        assert process.poll() is None, "it ended before it could be stopped"
+        time.sleep(0.02)
+    raise AssertionError("no shard was written in time")
+
+
+@contextmanager
+def started(folder: Path, n: int, workers: int) -> Iterator[subprocess.Popen[str]]:
+    """A real ``bboxbench generate`` that has begun to write."""
+    process = subprocess.Popen(
+        [*COMMAND, "generate", "--n", str(n), "--seed", "3", "--workers", str(workers), "--out", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            wait_for_shards(folder, 1, process)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_every_sample_on_disk_is_the_one_that_the_spec_draws(tiny: Dataset, tiny_spec: DatasetSpec) -> None:
+    for name in ("train", "validation", "test"):
+        images, boxes = tiny.images(name), tiny.boxes(name)
+        for row, index in enumerate(tiny.split(name)):
+            sample = draw_sample(tiny_spec, index)
+            np.testing.assert_array_equal(images[row], sample.image)
+            np.testing.assert_array_equal(boxes[row], sample.box)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_folder_does_not_depend_on_the_number_of_workers(
+    tiny: Dataset, tiny_spec: DatasetSpec, workers: int, tmp_path: Path
+) -> None:
+    again = generate(tiny_spec, tmp_path / "again", workers=workers)
+    assert again.sha256 == tiny.sha256
+    assert content(again.folder) == content(tiny.folder)
+
+
+def test_progress_counts_samples_from_none_to_all(tiny_spec: DatasetSpec, tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    generate(tiny_spec, tmp_path / "data", workers=1, on_progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(0, 2300), (1000, 2300), (2000, 2300), (2300, 2300)]
+
+
+def test_the_same_spec_again_writes_nothing(copy: Path, tiny_spec: DatasetSpec) -> None:
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+    calls: list[int] = []
+    assert generate(tiny_spec, copy, on_progress=lambda done, total: calls.append(done)).n == 2300
+    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
+    assert calls == []
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip_a_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.write_bytes(data)
+
+
+def swap(path: Path) -> None:
+    path.write_bytes((path.parent / "00000.npz").read_bytes())
+
+
+def alter_and_repack(path: Path) -> None:
+    with np.load(path) as shard:
+        arrays = dict(shard)
+    arrays["boxes"][5, 0] += 1
+    path.write_bytes(pack_shard(arrays))
+
+
+HARMS = [truncate, flip_a_byte, swap, alter_and_repack, Path.unlink]
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("harm", HARMS)
+def test_what_is_found_on_resuming_is_not_trusted(
+    tiny: Dataset, tiny_spec: DatasetSpec, copy: Path, harm, finished: bool
+) -> None:
+    if not finished:
+        unfinish(copy, tiny_spec)
+    harm(copy / "shards" / "00001.npz")
+    generate(tiny_spec, copy, workers=1)
+    assert content(copy) == content(tiny.folder)
+
+
+def unfinish(folder: Path, spec: DatasetSpec) -> None:
+    """Bring a folder back to what a generate leaves that is stopped at the end of its shards."""
+    (folder / "dataset.json").unlink()
+    (folder / "boxes.csv").unlink()
+    mark = {"kind": "unfinished bboxbench dataset", "schema": 1, "spec": spec.to_dict()}
+    (folder / "unfinished.json").write_text(json.dumps(mark))
+
+
+def test_a_shard_packed_by_another_deflate_is_kept_since_its_arrays_are_equal(
+    tiny: Dataset, tiny_spec: DatasetSpec, copy: Path
+) -> None:
+    path = copy / "shards" / "00001.npz"
+    with np.load(path) as shard:
+        np.savez(path, **dict(shard))
+    repacked = path.read_bytes()
+    assert generate(tiny_spec, copy, workers=1).sha256 == tiny.sha256
+    assert path.read_bytes() == repacked
+
+
+def test_an_unfinished_folder_says_how_to_finish_it(copy: Path, tiny_spec: DatasetSpec) -> None:
+    unfinish(copy, tiny_spec)
+    with pytest.raises(InputError, match="is unfinished, 3 of 3 shards are there"):
+        open_dataset(copy)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_another_spec_is_refused_and_the_difference_named(copy: Path, tiny_spec: DatasetSpec, finished: bool) -> None:
+    if not finished:
+        unfinish(copy, tiny_spec)
+    before = content(copy)
+    with pytest.raises(FolderConflict, match=r"another data set: n 2300 instead of 2301, seed 3 instead of 4\."):
+        generate(tiny_spec.changed(n=2301, seed=4), copy)
+    assert content(copy) == before
+
+
+def test_a_folder_with_something_else_is_left_as_it_is(tmp_path: Path, tiny_spec: DatasetSpec) -> None:
+    (tmp_path / "thesis.tex").write_text("a year's work")
+    with pytest.raises(FolderConflict, match=r"holds thesis\.tex"):
+        generate(tiny_spec, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"kind": "recipe"}', '{"kind": "bboxbench dataset", "schema": 99}'])
+def test_a_manifest_that_is_not_ours_is_a_conflict(tmp_path: Path, tiny_spec: DatasetSpec, text: str) -> None:
+    (tmp_path / "dataset.json").write_text(text)
+    with pytest.raises(FolderConflict):
+        generate(tiny_spec, tmp_path)
+    assert (tmp_path / "dataset.json").read_text() == text
+    with pytest.raises(InputError):
+        open_dataset(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path, tiny_spec: DatasetSpec) -> None:
+    (tmp_path / "data").write_text("x")
+    with pytest.raises(InputError, match="received the file"):
+        generate(tiny_spec, tmp_path / "data")
+    assert (tmp_path / "data").read_text() == "x"
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True])
+def test_a_number_of_workers_that_makes_no_sense_is_refused(tmp_path: Path, tiny_spec: DatasetSpec, workers) -> None:
+    with pytest.raises(InputError, match="workers"):
+        generate(tiny_spec, tmp_path / "data", workers=workers)
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_a_generate_killed_at_its_first_step_leaves_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".unfinished.json.tmp77").write_text("{")
+    generate(DatasetSpec.letters(n=3), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".lock") == [
+        "boxes.csv",
+        "dataset.json",
+        "shards",
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_in_the_middle_and_resumed_gives_the_same_bytes(tmp_path: Path, workers: int) -> None:
+    folder = tmp_path / "killed"
+    with started(folder, 3500, workers) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with pytest.raises(InputError, match=r"bboxbench generate --n 3500 --seed 3 --out .*killed"):
+        open_dataset(folder)
+    spec = DatasetSpec.letters(n=3500, seed=3)
+    resumed = generate(spec, folder, workers=2)
+    for shard, entry in enumerate(json.loads((folder / "dataset.json").read_text())["shards"]):
+        expected = {name: array_sha256(array) for name, array in draw_shard(spec, shard).items()}
+        assert entry["arrays"] == expected
+    assert resumed.n == 3500
+    assert not list(folder.rglob("*.tmp*"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_ends_quickly_with_130_and_can_be_resumed(tmp_path: Path, workers: int) -> None:
+    folder = tmp_path / "stopped"
+    with started(folder, 12000, workers) as process:
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        _, errors = process.communicate(timeout=30)
+        assert time.monotonic() - start < 10
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "Interrupted" in errors
+    assert not list(folder.rglob("*.tmp*"))
+    with pytest.raises(InputError, match="is unfinished"):
+        open_dataset(folder)
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with started(folder, 12000, 2) as process:
+        children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+        assert len(children) == 2
+        process.kill()
+        process.wait()
+    for _ in range(500):
+        if not any(is_running(pid) for pid in children):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"still running: {children}")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def test_a_second_generate_into_the_same_folder_is_refused_while_the_first_runs(tmp_path: Path) -> None:
+    with started(tmp_path / "data", 12000, 1), pytest.raises(FolderConflict, match="Another process is writing"):
+        generate(DatasetSpec.letters(n=12000, seed=3), tmp_path / "data")
+
+
+def test_a_worker_that_dies_is_reported_and_not_waited_for() -> None:
+    with pytest.raises(BboxbenchError, match=r"ended early \(SIGKILL\)"):
+        list(map_shards(f"{__name__}:die", {}, range(2), 2))
+
+
+def die(context: dict[str, object], shard: int) -> dict[str, object]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def test_an_error_in_a_worker_keeps_its_kind_and_its_exit_code() -> None:
+    with pytest.raises(CannotWrite, match=r"^no room$"):
+        list(map_shards(f"{__name__}:complain", {}, range(2), 2))
+
+
+def complain(context: dict[str, object], shard: int) -> dict[str, object]:
+    raise CannotWrite("no room")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_too_large_for_the_system_ends_with_4_and_no_half_shard(tmp_path: Path, workers: int) -> None:
+    folder = tmp_path / "data"
+    child = (
+        "import resource, sys\nfrom bboxbench.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\nmain(sys.argv[1:])\n"
+    )
+    arguments = ["generate", "--n", "2000", "--workers", str(workers), "--out", str(folder)]
+    done = subprocess.run([sys.executable, "-c", child, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 4, done.stderr
+    assert "Cannot write" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert {path.name for path in folder.rglob("*")} - {".lock"} == {"shards", "unfinished.json"}
+    assert generate(DatasetSpec.letters(n=2000), folder).n == 2000
+
+
+def test_a_full_disk_ends_with_4_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(disk)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"may not mount a small disk here: {mounted.stderr.strip()}")
+    try:
+        arguments = ["generate", "--n", "3000", "--workers", "2", "--out", str(disk / "data")]
+        done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 4, done.stderr
+        assert "no space is left on the disk" in done.stderr
+        assert not list(disk.rglob("*.tmp*"))
+        subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
+        assert generate(DatasetSpec.letters(n=3000), disk / "data").n == 3000
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_script_without_a_main_guard_can_generate(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "print('imported once')\nfrom bboxbench.data_gen import DatasetSpec, generate\n"
+        "spec = DatasetSpec.letters(n=1500, width=64, height=48, sizes=(16, 24))\n"
+        f"print(generate(spec, {str(tmp_path / 'data')!r}, workers=2).n)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("imported once\n1500\n", "")
+
+
+def test_packing_is_the_same_bytes_at_any_time(tiny_spec: DatasetSpec) -> None:
+    arrays = draw_shard(tiny_spec, 2)
+    first = pack_shard(arrays)
+    time.sleep(2.1)  # zip files keep times by two seconds
+    assert pack_shard(arrays) == first
+
+
+def test_shards_are_plain_npz_files(tiny: Dataset, tiny_spec: DatasetSpec) -> None:
+    with np.load(tiny.folder / "shards" / "00002.npz", allow_pickle=False) as shard:
+        arrays = read_arrays(tiny.folder / "shards" / "00002.npz", tiny_spec, 2)
+        assert sorted(shard.files) == sorted(arrays)
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(shard[name], array)
+            assert len(array) == 300
+
+
+def test_an_array_that_claims_to_be_huge_is_refused_before_it_is_made(tiny_spec: DatasetSpec, tmp_path: Path) -> None:
+    path = tmp_path / "00000.npz"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("images.npy", "w") as member:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (10**15,)}
+        np.lib.format.write_array_header_1_0(member, header)
+    with pytest.raises(InputError, match=r"00000\.npz is damaged.*expected an array"):
+        read_arrays(path, tiny_spec, 0, ("images",))
+
+
+def test_pickles_are_never_loaded(tiny_spec: DatasetSpec, tmp_path: Path) -> None:
+    path = tmp_path / "00000.npz"
+    np.savez(path, images=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(InputError, match="is damaged"):
+        read_arrays(path, tiny_spec, 0, ("images",))

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bboxbench.boxes import mask_to_box
+from bboxbench.data_gen import DatasetSpec, draw_sample
+from bboxbench.data_gen.colours import contrasting_pair, luma, luma_of_images
+from bboxbench.data_gen.draws import below, words
+from bboxbench.data_gen.glyphs import ink_mask
+from bboxbench.data_gen.samples import blend_table, draw_letter
+from bboxbench.errors import InputError
+
+colours = st.tuples(*[st.integers(0, 255)] * 3)
+
+
+def box_of(image: np.ndarray, background: tuple[int, int, int]) -> tuple[int, int, int, int] | None:
+    return mask_to_box((image != np.array(background, np.uint8)).any(axis=-1))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**63 - 1), st.integers(0, 999))
+def test_the_box_is_the_tightest_round_every_pixel_that_differs(seed: int, index: int) -> None:
+    spec = DatasetSpec.letters(n=1000, seed=seed)
+    sample = draw_sample(spec, index)
+    assert box_of(sample.image, sample.background) == tuple(sample.box.tolist())
+    assert (sample.image.shape, sample.image.dtype) == ((100, 200, 3), np.uint8)
+    assert (sample.box.shape, sample.box.dtype) == ((4,), np.int16)
+    assert sample.glyph in spec.glyphs
+    assert sample.font in spec.fonts
+    assert spec.sizes[0] <= sample.size <= spec.sizes[1]
+    assert sample.contrast >= 64
+
+
+def test_every_font_glyph_and_size_of_the_preset_is_exact_and_whole() -> None:
+    spec = DatasetSpec.letters()
+    stream = words(17, 1, 0)
+    for font, glyph, size in itertools.product(spec.fonts, spec.glyphs, range(spec.sizes[0], spec.sizes[1] + 1)):
+        background, ink = contrasting_pair(stream, spec.min_contrast)
+        letter = draw_letter(glyph, font, size, ink, background)
+        height, width = letter.shape[:2]
+        assert box_of(letter, background) == (0, 0, width, height), (font, glyph, size)
+        # The blended pixels of the whole glyph, none left out, have just this ink.
+        whole = blend_table(ink, background)[ink_mask(glyph, font, size)]
+        box = box_of(whole, background)
+        assert box is not None
+        np.testing.assert_array_equal(letter, whole[box[1] : box[3], box[0] : box[2]])
+
+
+def test_a_faint_edge_that_rounds_back_to_the_background_is_outside_the_box() -> None:
+    # The right edge of this A is covered by 1/255: seen in black on white, and gone where the colours are near.
+    mask = ink_mask("A", "DejaVuSansMono", 52)
+    strong = draw_letter("A", "DejaVuSansMono", 52, (0, 0, 0), (255, 255, 255))
+    weak = draw_letter("A", "DejaVuSansMono", 52, (164, 164, 164), (100, 100, 100))
+    assert strong.shape[:2] == mask.shape
+    assert weak.shape[:2] == (mask.shape[0], mask.shape[1] - 1)
+    assert box_of(weak, (100, 100, 100)) == (0, 0, weak.shape[1], weak.shape[0])
+
+
+@given(colours, colours)
+def test_blending_is_exact_rounding_and_monotonous(ink: tuple[int, int, int], background: tuple[int, int, int]) -> None:
+    table = blend_table(ink, background).astype(int)
+    coverage = np.arange(256)[:, None]
+    exact = (np.array(background) * (255 - coverage) + np.array(ink) * coverage) / 255
+    assert np.abs(table - exact).max() <= 0.5
+    assert tuple(table[0]) == background
+    assert tuple(table[255]) == ink
+    steps = np.diff(table, axis=0)
+    assert ((steps >= 0).all(axis=0) | (steps <= 0).all(axis=0)).all()
+
+
+def test_a_letter_in_the_colour_of_its_background_is_refused() -> None:
+    with pytest.raises(InputError, match="draws nothing"):
+        draw_letter("A", "DejaVuSans", 40, (9, 9, 9), (9, 9, 9))
+
+
+def test_positions_are_uniform_over_all_places_where_the_ink_fits() -> None:
+    # The letter fits in 5 x 4 places and has to be seen in each about equally often.
+    height, width = ink_mask("H", "DejaVuSans", 20).shape
+    spec = DatasetSpec.letters(
+        n=4000, glyphs="H", fonts=("DejaVuSans",), sizes=(20, 20), width=width + 4, height=height + 3
+    )
+    boxes = [tuple(draw_sample(spec, index).box.tolist()) for index in range(spec.n)]
+    free = Counter((spec.width - x2 + x1, spec.height - y2 + y1) for x1, y1, x2, y2 in boxes)
+    assert set(free) == {(4, 3)}
+    counts = Counter((x1, y1) for x1, y1, _, _ in boxes)
+    assert set(counts) == set(itertools.product(range(5), range(4)))
+    chi_square = sum((count - 200) ** 2 / 200 for count in counts.values())
+    assert chi_square < 43.8  # 19 degrees of freedom, p = 0.001
+
+
+def test_glyphs_fonts_and_sizes_are_equally_likely() -> None:
+    spec = DatasetSpec.letters(n=6600, glyphs="HO", sizes=(32, 42))
+    samples = [draw_sample(spec, index) for index in range(spec.n)]
+    for values, kinds in (
+        ([s.glyph for s in samples], 2),
+        ([s.font for s in samples], len(spec.fonts)),
+        ([s.size for s in samples], 11),
+    ):
+        counts = Counter(values)
+        assert len(counts) == kinds
+        share = spec.n / kinds
+        assert all(abs(count - share) < 4.5 * share**0.5 for count in counts.values())
+
+
+def test_a_sample_depends_on_seed_and_index_alone() -> None:
+    spec = DatasetSpec.letters(n=100, seed=5)
+    backwards = {index: draw_sample(spec, index) for index in reversed(range(100))}
+    longer = DatasetSpec.letters(n=7000, seed=5)
+    for index in range(100):
+        again = draw_sample(longer, index)
+        np.testing.assert_array_equal(again.image, backwards[index].image)
+        np.testing.assert_array_equal(again.box, backwards[index].box)
+
+
+def test_other_seeds_and_other_indices_give_other_samples() -> None:
+    seen = {
+        draw_sample(DatasetSpec.letters(n=50, seed=seed), index).image.tobytes()
+        for seed in (0, 1, 2**63 - 1)
+        for index in range(50)
+    }
+    assert len(seen) == 150
+
+
+@pytest.mark.parametrize("index", [-1, 10])
+def test_an_index_that_is_not_in_the_data_set_is_refused(index: int) -> None:
+    with pytest.raises(InputError, match="from 0 to 9"):
+        draw_sample(DatasetSpec.letters(n=10), index)
+
+
+GOLDEN = {
+    0: "af6ecb1ace5c1f8776734dd682f04ce525ef27c715c4fb196007c12bc432a5cb",
+    1: "ab0858823d5ba46839826308df7b92879cf321f70740f70e6cc848c893c3f290",
+    2**63 - 1: "501145fc568304213b14726f0b3b13824b03a8eef76c333b7e2cb95d9689fa46",
+}
+"""Hashes of the decoded pixels and boxes of the first 60 samples, frozen: a seed means the same pictures for ever."""
+
+
+@pytest.mark.parametrize("seed", GOLDEN)
+def test_a_seed_still_means_the_pictures_it_meant_when_it_was_frozen(seed: int) -> None:
+    spec = DatasetSpec.letters(
+        n=60,
+        seed=seed,
+        fonts=("DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSerif", "DejaVuSerif-Bold"),
+        sizes=(32, 64),
+    )
+    digest = hashlib.sha256()
+    for index in range(60):
+        sample = draw_sample(spec, index)
+        digest.update(sample.image.tobytes())
+        digest.update(sample.box.astype("<i2").tobytes())
+    assert digest.hexdigest() == GOLDEN[seed]
+
+
+def test_raw_words_are_those_of_philox_when_they_were_frozen() -> None:
+    assert list(itertools.islice(words(0, 1, 0), 3)) == [
+        15003734204198539638,
+        13859618513508960101,
+        12389738016430293093,
+    ]
+    assert list(itertools.islice(words(2**63 - 1, 1, 10**8), 2)) == [3584597442966719711, 12556218559648806804]
+
+
+def test_streams_of_two_indices_do_not_overlap() -> None:
+    one, other = (set(itertools.islice(words(0, 1, index), 5000)) for index in (0, 1))
+    assert not one & other
+
+
+@given(st.integers(1, 2**48), st.integers(0, 2**64 - 1))
+def test_a_draw_is_below_its_bound(bound: int, word: int) -> None:
+    assert 0 <= below(bound, word) < bound
+
+
+@pytest.mark.parametrize("bound", [1, 2, 7, 137])
+def test_a_draw_reaches_both_ends(bound: int) -> None:
+    assert (below(bound, 0), below(bound, 2**64 - 1)) == (0, bound - 1)
+
+
+@given(colours)
+def test_luma_is_the_rounded_weighted_sum(colour: tuple[int, int, int]) -> None:
+    red, green, blue = colour
+    assert abs(luma(colour) - (0.299 * red + 0.587 * green + 0.114 * blue)) <= 0.5 + 0.005
+
+
+def test_the_luma_of_pictures_is_that_of_their_colours() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 40, 50, 3), np.uint8)
+    expected = [luma((r, g, b)) for r, g, b in images.reshape(-1, 3).tolist()]
+    np.testing.assert_array_equal(luma_of_images(images).ravel(), expected)
+    assert luma_of_images(images[:0]).shape == (0, 40, 50)

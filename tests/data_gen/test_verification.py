@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, verify
+from bboxbench.data_gen.shards import array_sha256, pack_shard
+from bboxbench.data_gen.verification import box_from_pixels
+from bboxbench.errors import InputError
+
+
+def forge(folder: Path, change) -> None:
+    """Change a shard's arrays and all hashes with them, as whoever wrote a wrong box would have."""
+    path = folder / "shards" / "00001.npz"
+    with np.load(path) as shard:
+        arrays = dict(shard)
+    change(arrays)
+    path.write_bytes(pack_shard(arrays))
+    from bboxbench.data_gen.manifest import Manifest
+
+    manifest = json.loads((folder / "dataset.json").read_text())
+    manifest["shards"][1]["arrays"] = {name: array_sha256(array) for name, array in arrays.items()}
+    spec = DatasetSpec.from_dict(manifest["spec"])
+    manifest["sha256"] = Manifest(spec, manifest["shards"], "").sha256
+    (folder / "dataset.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_box_of_a_sound_data_set_is_exact(tiny: Dataset, workers: int) -> None:
+    calls: list[tuple[int, int]] = []
+    found = verify(tiny.folder, workers, lambda done, total: calls.append((done, total)))
+    assert (found.total, found.exact, found.problems) == (2300, 2300, [])
+    assert calls[0] == (0, 2300)
+    assert calls[-1] == (2300, 2300)
+
+
+@pytest.mark.parametrize("side", range(4))
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_side_that_is_off_by_one_is_found_even_with_matching_hashes(copy: Path, side: int, by: int) -> None:
+    def change(arrays: dict[str, np.ndarray]) -> None:
+        arrays["boxes"][7, side] += by
+
+    forge(copy, change)
+    found = verify(copy, workers=1)
+    assert found.exact == 2299
+    assert any("00001.npz: sample 1007: recorded the box" in problem for problem in found.problems)
+
+
+def test_a_stray_pixel_moves_the_box_that_the_pixels_show(copy: Path) -> None:
+    def change(arrays: dict[str, np.ndarray]) -> None:
+        box = arrays["boxes"][0]
+        x, y = (0 if box[0] > 0 else 63), (0 if box[1] > 0 else 47)
+        arrays["images"][0, y, x] ^= 1
+
+    forge(copy, change)
+    assert verify(copy, workers=1).exact == 2299
+
+
+def test_a_wrong_background_or_contrast_is_found(copy: Path) -> None:
+    def change(arrays: dict[str, np.ndarray]) -> None:
+        arrays["backgrounds"][3] = arrays["inks"][3]
+
+    forge(copy, change)
+    problems = "\n".join(verify(copy, workers=1).problems)
+    assert "sample 1003: recorded the background" in problems
+    assert "sample 1003: contrast 0, expected 64 or more" in problems
+
+
+def test_a_changed_row_of_the_table_is_found(copy: Path) -> None:
+    path = copy / "boxes.csv"
+    lines = path.read_text().split("\n")
+    lines[1501] = lines[1501].replace(",", ",9", 2)
+    path.write_text("\n".join(lines))
+    found = verify(copy, workers=1)
+    assert found.exact == 2299
+    assert found.problems[0].startswith("boxes.csv: sample 1500: expected ")
+
+
+@pytest.mark.parametrize("harm", ["gone", "short", "columns"])
+def test_a_table_that_is_gone_or_short_is_found(copy: Path, harm: str) -> None:
+    path = copy / "boxes.csv"
+    text = path.read_text()
+    if harm == "gone":
+        path.unlink()
+    else:
+        path.write_text(text[: text.rindex("\n", 0, -1) + 1] if harm == "short" else text.replace("xmin", "x", 1))
+    found = verify(copy, workers=1)
+    assert found.problems
+    assert "boxes.csv" in found.problems[0]
+    assert found.exact == {"gone": 0, "short": 2299, "columns": 2300}[harm]
+
+
+def test_a_missing_and_an_altered_shard_are_named_and_the_rest_is_still_checked(copy: Path) -> None:
+    (copy / "shards" / "00000.npz").unlink()
+    path = copy / "shards" / "00002.npz"
+    with np.load(path) as shard:
+        arrays = dict(shard)
+    arrays["sizes"][0] += 1
+    path.write_bytes(pack_shard(arrays))
+    found = verify(copy, workers=2)
+    assert found.exact == 1299
+    assert "00000.npz is missing" in found.problems[0]
+    assert "00002.npz: its sizes are not those that were written" in found.problems[1]
+
+
+def test_a_folder_without_a_finished_data_set_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        verify(tmp_path)
+
+
+@given(st.integers(0, 10**6))
+def test_the_box_of_the_pixels_is_the_one_that_was_drawn(seed: int) -> None:
+    sample = draw_sample(DatasetSpec.letters(n=1, seed=seed), 0)
+    assert box_from_pixels(sample.image) == (tuple(sample.box.tolist()), sample.background)
+
+
+def test_a_picture_of_one_colour_has_no_box() -> None:
+    assert box_from_pixels(np.full((10, 20, 3), 7, np.uint8)) == (None, (7, 7, 7))
+
+
+def test_a_picture_without_a_majority_has_no_background() -> None:
+    image = np.zeros((10, 20, 3), np.uint8)
+    image[:, :10] = 200
+    assert box_from_pixels(image) == (None, None)

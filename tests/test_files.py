@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bboxbench.errors import CannotWrite, FolderConflict, InputError, unknown_name, write_errors
+from bboxbench.files import claim_folder, file_sha256, make_folder, write_atomically
+
+
+def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_atomically(path, "old")
+    write_atomically(path, b"n\xc3\xa9w")
+    assert path.read_text("utf-8") == "n\u00e9w"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_part_of_the_new(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    child = (
+        "import resource, sys, pathlib\n"
+        "from bboxbench.files import write_atomically\n"
+        "from bboxbench.errors import CannotWrite\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write_atomically(pathlib.Path(sys.argv[1]), b'x' * 5000)\n"
+        "except CannotWrite as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", child, str(path)], capture_output=True, text=True, check=True)
+    assert "the file grew past what the system allows" in done.stdout
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_folder_is_claimed_by_one_process_only_and_freed_when_it_is_killed(tmp_path: Path) -> None:
+    child = (
+        "import sys, time, pathlib\nfrom bboxbench.files import claim_folder\n"
+        "with claim_folder(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", child, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(FolderConflict, match="Another process is writing"), claim_folder(tmp_path):
+            pass
+        holder.kill()
+        holder.wait()
+    with claim_folder(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("below", ["file", "file/sub", "file/sub/folder"])
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"received the file .*file\."):
+        make_folder(tmp_path / below)
+
+
+def test_a_folder_is_made_with_its_parents_and_may_exist(tmp_path: Path) -> None:
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"abc" * 100_000)
+    assert file_sha256(path) == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS])
+def test_refusals_to_write_become_one_line_with_the_place(number: int) -> None:
+    with pytest.raises(CannotWrite, match=r"^Cannot write /data/x: .*\.$"), write_errors("/elsewhere"):
+        raise OSError(number, "no", "/data/x")
+
+
+def test_other_errors_of_the_system_are_not_disguised() -> None:
+    with pytest.raises(IsADirectoryError), write_errors("x"):
+        raise IsADirectoryError(errno.EISDIR, "no")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    assert "Did you mean 'GIoU'?" in str(unknown_name("loss", "gious", ["mse", "GIoU"]))
+    assert "Did you mean" not in str(unknown_name("loss", "zzz", ["mse", "GIoU"]))
