@@ -170,7 +170,7 @@ def test_wrong_formats_dtypes_and_shapes_are_refused():
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # NumPy 2 about saving in Keras
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_fit_and_evaluate_report_the_whole_split_and_not_the_last_batch(jit, tmp_path):
     # The prediction is the input itself, so that each batch's accuracy is known: 1, 0.5, and 0 in the last.
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, kernel_initializer="identity")])

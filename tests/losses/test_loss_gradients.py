@@ -144,7 +144,7 @@ def compiled(loss, dtype):
 COMPILED = {(loss, dtype): compiled(loss, dtype) for loss in GUARDED for dtype in ("float32", "float64")}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(BOX, BOX), max_size=12))
 @example([])
 @example([([0.0] * 4, [0.0] * 4)])
