@@ -45,6 +45,7 @@ def started(folder: Path, n: int, workers: int) -> Iterator[subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     with process:
         try:
@@ -199,7 +200,7 @@ def test_what_a_generate_killed_at_its_first_step_leaves_is_no_obstacle(tmp_path
     ]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_killed_in_the_middle_and_resumed_gives_the_same_bytes(tmp_path: Path, workers: int) -> None:
     folder = tmp_path / "killed"
     with started(folder, 3500, workers) as process:
@@ -220,7 +221,8 @@ def test_killed_in_the_middle_and_resumed_gives_the_same_bytes(tmp_path: Path, w
 def test_ctrl_c_ends_quickly_with_130_and_can_be_resumed(tmp_path: Path, workers: int) -> None:
     folder = tmp_path / "stopped"
     with started(folder, 12000, workers) as process:
-        process.send_signal(signal.SIGINT)
+        # As a terminal does it: to the whole group, whoever is in it.
+        os.killpg(process.pid, signal.SIGINT)
         start = time.monotonic()
         _, errors = process.communicate(timeout=30)
         assert time.monotonic() - start < 10
@@ -237,6 +239,8 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     with started(folder, 12000, 2) as process:
         children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
         assert len(children) == 2
+        # The terminal's Ctrl-C must reach the parent alone, which then ends them.
+        assert process.pid not in {os.getpgid(child) for child in children}
         process.kill()
         process.wait()
     for _ in range(500):
