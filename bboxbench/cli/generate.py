@@ -34,7 +34,7 @@ def generate(
     ] = 0,
     preset: Annotated[str, typer.Option(metavar="NAME", help="The recipe: letters.")] = "letters",
     sizes: Annotated[
-        str | None, typer.Option(metavar="MIN-MAX", help="Letter sizes in pixels per em; of the preset: 32-64.")
+        str | None, typer.Option(metavar="MIN-MAX", help="Letter sizes in pixels per em; of the preset: 40-64.")
     ] = None,
     out: Annotated[
         Path | None,

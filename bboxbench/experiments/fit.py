@@ -27,64 +27,22 @@ PREDICT_BATCH = 250
 
 
 class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
-    """The training pictures, batch by batch, in the order that the run's seed gives to each epoch.
+    """One epoch of training pictures, batch by batch, in a given order.
 
     Batches are (batch, height, width, 1) grey in [-1, 1] and (batch, 4) relative boxes; the last may be smaller.
     """
 
-    def __init__(self, split: Split, width: int, height: int, batch_size: int, seed: int) -> None:
+    def __init__(self, split: Split, width: int, height: int, batch_size: int, order: npt.NDArray[np.int64]) -> None:
         super().__init__()
         self._grey, self._boxes = split.grey, relative_boxes(split.boxes, width, height)
-        self._batch_size, self._seed = batch_size, seed
-        self._epoch = 0
-        self._order = sample_order(seed, 0, len(self._grey))
+        self._batch_size, self._order = batch_size, order
 
     def __len__(self) -> int:
-        return -(-len(self._grey) // self._batch_size)
+        return -(-len(self._order) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         return normalise(self._grey[rows]), self._boxes[rows]
-
-    def on_epoch_end(self) -> None:
-        """Take the order of the next epoch."""
-        self._epoch += 1
-        self._order = sample_order(self._seed, self._epoch, len(self._grey))
-
-
-class _Watch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Notes each epoch, looks at the validation pictures, and ends training once a loss or weight is not finite."""
-
-    def __init__(self, result: TrainedRun, data: TrainingData, threshold: float, on_epoch: EpochListener) -> None:
-        super().__init__()
-        self._result, self._data, self._threshold, self._on_epoch = result, data, threshold, on_epoch
-        self._start = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        loss = float((logs or {})["loss"])
-        trained = time.perf_counter() - self._start
-        row: dict[str, Any] = {"epoch": epoch + 1, "train_loss": loss, **self._validate(), "seconds": trained}
-        self._result.epochs.append(row)
-        # After one NaN all later weights are NaN: further epochs would cost time and change nothing.
-        if not np.isfinite(loss) or not all(np.isfinite(w).all() for w in self.model.get_weights()):
-            self._result.finite = False
-            self.model.stop_training = True
-        self._on_epoch(self._result.run, epoch + 1)
-        self._start = time.perf_counter()
-
-    def _validate(self) -> dict[str, float | None]:
-        split = self._data.validation
-        if not len(split.grey):
-            return dict.fromkeys(("val_box_accuracy", "val_mean_iou", "val_keras_accuracy"))
-        boxes = predict(self.model, split.grey)
-        overlap = iou(split.boxes, to_pixels(boxes, self._data.width, self._data.height))
-        return {
-            "val_box_accuracy": float(np.mean(overlap >= self._threshold)),
-            "val_mean_iou": float(overlap.mean()),
-            "val_keras_accuracy": keras_accuracy(
-                relative_boxes(split.boxes, self._data.width, self._data.height), boxes
-            ),
-        }
 
 
 def predict(model: Any, grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -108,25 +66,51 @@ class FitEngine:
     def train(self, block: Block, data: TrainingData, on_epoch: EpochListener) -> Iterator[TrainedRun]:
         """Train every run of ``block`` on ``data``; a run that raises comes back with its ``error``."""
         for run in block.runs:
-            yield self._train_run(run, data, on_epoch)
+            result = TrainedRun(run)
+            start = time.perf_counter()
+            try:
+                self._train_run(result, data, on_epoch)
+            except Exception as error:
+                result.error = " ".join(f"{type(error).__name__}: {error}".split())
+            finally:
+                # Keras keeps every graph of a process alive otherwise: memory would grow from run to run.
+                keras.backend.clear_session(free_memory=True)
+            result.seconds = time.perf_counter() - start
+            yield result
 
-    def _train_run(self, run: Run, data: TrainingData, on_epoch: EpochListener) -> TrainedRun:
-        result = TrainedRun(run)
-        start = time.perf_counter()
-        try:
-            model = self.compiled(run, data.width, data.height)
-            batches = OrderedBatches(data.train, data.width, data.height, self._spec.batch_size, run.seed)
-            watch = _Watch(result, data, self._spec.iou_threshold, on_epoch)
-            # The data set gives its own order; Keras must not shuffle the batches on top of it.
-            model.fit(batches, epochs=self._spec.epochs, shuffle=False, verbose=0, callbacks=[watch])
-            result.predictions = predict(model, data.test.grey)
-        except Exception as error:
-            result.error = " ".join(f"{type(error).__name__}: {error}".split())
-        finally:
-            # Keras keeps every graph of a process alive otherwise: memory would grow from run to run.
-            keras.backend.clear_session(free_memory=True)
-        result.seconds = time.perf_counter() - start
-        return result
+    def _train_run(self, result: TrainedRun, data: TrainingData, on_epoch: EpochListener) -> None:
+        """Train, look at the validation pictures after every epoch, and predict the test pictures at the end."""
+        run = result.run
+        model = self.compiled(run, data.width, data.height)
+        for epoch in range(self._spec.epochs):
+            start = time.perf_counter()
+            order = sample_order(run.seed, epoch, len(data.train.grey))
+            batches = OrderedBatches(data.train, data.width, data.height, self._spec.batch_size, order)
+            # One call an epoch: Keras begins its first epoch twice to learn the shapes, so a data set that counted
+            # epochs by itself would train them out of order.
+            history = model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0).history
+            loss = float(history["loss"][0])
+            row = {"epoch": epoch + 1, "train_loss": loss, **self._validate(model, data)}
+            result.epochs.append({**row, "seconds": round(time.perf_counter() - start, 3)})
+            # After one NaN all later weights are NaN: further epochs would cost time and change nothing.
+            result.finite = bool(np.isfinite(loss)) and all(np.isfinite(w).all() for w in model.get_weights())
+            on_epoch(run, epoch + 1)
+            if not result.finite:
+                break
+        result.predictions = predict(model, data.test.grey)
+
+    def _validate(self, model: Any, data: TrainingData) -> dict[str, float | None]:
+        """Measures of the validation pictures; None where the sweep looks at none."""
+        split = data.validation
+        if not len(split.grey):
+            return dict.fromkeys(("val_box_accuracy", "val_mean_iou", "val_keras_accuracy"))
+        boxes = predict(model, split.grey)
+        overlap = iou(split.boxes, to_pixels(boxes, data.width, data.height))
+        return {
+            "val_box_accuracy": float(np.mean(overlap >= self._spec.iou_threshold)),
+            "val_mean_iou": float(overlap.mean()),
+            "val_keras_accuracy": keras_accuracy(relative_boxes(split.boxes, data.width, data.height), boxes),
+        }
 
     def compiled(self, run: Run, width: int, height: int) -> Any:
         """The run's network, compiled with its loss and optimizer, untrained."""

@@ -57,11 +57,13 @@ class Journal:
         """
         # NaN and infinity are not JSON, but Python reads and writes them alike, and a lost loss must stay visible.
         line = (json.dumps(record, separators=(",", ":")) + "\n").encode()
-        with write_errors(self.path), self.path.open("ab") as stream:
+        # Unbuffered: closing a buffered file would write the rest of a line that has just been taken back.
+        with write_errors(self.path), self.path.open("ab", buffering=0) as stream:
             before = stream.tell()
             try:
-                stream.write(line)
-                stream.flush()
+                rest = memoryview(line)
+                while rest:
+                    rest = rest[stream.write(rest) :]
                 os.fsync(stream.fileno())
             except OSError:
                 os.ftruncate(stream.fileno(), before)

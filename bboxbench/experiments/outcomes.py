@@ -130,9 +130,9 @@ def measure(
         raise InputError(f"Expected true and predicted boxes of one shape (n, 4). Received: {t.shape} and {p.shape}.")
     if not np.isfinite(t).all():
         raise InputError("Expected finite true boxes. Received one with NaN or infinity.")
-    usable = np.isfinite(p).all(axis=1)
+    usable: npt.NDArray[np.bool_] = np.asarray(np.isfinite(p).all(axis=1))
     overlap = iou(t, p)
-    near = _pinned(t, p, width, height)
+    near = _pinned(t, p, width, height) & usable[:, None]
     upside_down = usable & ((p[:, 2] <= p[:, 0]) | (p[:, 3] <= p[:, 1]))
     correlation, spread = _follows(t[usable], p[usable])
     accuracy = float(np.mean(overlap >= iou_threshold))
@@ -177,7 +177,7 @@ def measure(
 
 
 def _pinned(t: Array, p: Array, width: int, height: int) -> npt.NDArray[np.bool_]:
-    """Which of the four sides of each prediction cling to the picture's edge, shape (n, 4). NaN clings to nothing."""
+    """Which of the four sides of each prediction cling to the picture's edge, shape (n, 4)."""
     distance_true = np.stack([t[:, 0], t[:, 1], width - t[:, 2], height - t[:, 3]], axis=1)
     distance_pred = np.stack([p[:, 0], p[:, 1], width - p[:, 2], height - p[:, 3]], axis=1)
     return np.asarray((distance_pred <= PINNED_DISTANCE_PX) & (distance_true > PINNED_DISTANCE_PX))
@@ -192,7 +192,8 @@ def _follows(t: Array, p: Array) -> tuple[float, float]:
     # Predictions that are one number differ in their last bits at most: that is no movement, and its r means nothing.
     moves = (st > 0) & (sp > 1e-6 * np.maximum(1.0, np.abs(p).max(axis=0)))
     r = np.divide((dt * dp).mean(axis=0), st * sp, out=np.zeros(4), where=moves)
-    ratio = np.divide(sp, st, out=np.zeros(4), where=st > 0)
+    # A true side that never moves asks for no movement.
+    ratio = np.divide(sp, st, out=np.ones(4), where=st > 0)
     return float(r.mean()), float(ratio.mean())
 
 

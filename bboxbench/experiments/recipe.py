@@ -40,7 +40,12 @@ class Recipe:
             return cls(name)
         try:
             call = ast.parse(f"f({rest}", mode="eval").body
-            if not isinstance(call, ast.Call) or call.args or any(word.arg is None for word in call.keywords):
+            if (
+                not isinstance(call, ast.Call)
+                or not isinstance(call.func, ast.Name)
+                or call.args
+                or any(word.arg is None for word in call.keywords)
+            ):
                 raise ValueError
             parameters = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
         except (SyntaxError, ValueError):

@@ -34,7 +34,7 @@ def test_the_preset_gives_its_folder_a_plain_name() -> None:
 def test_specs_that_depart_from_the_preset_have_folders_of_their_own() -> None:
     specs = [
         DatasetSpec.letters(),
-        DatasetSpec.letters(sizes=(40, 64)),
+        DatasetSpec.letters(sizes=(33, 64)),
         DatasetSpec.letters(sizes=(41, 64)),
         DatasetSpec.letters(glyphs="AB"),
         DatasetSpec.letters(min_contrast=65),

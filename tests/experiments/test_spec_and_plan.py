@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bboxbench.errors import InputError
+from bboxbench.experiments.plan import blocks, plan
+from bboxbench.experiments.spec import AXES, ENGINES, PRESETS, SweepSpec, read_toml
+
+QUICK = SweepSpec.from_preset("quick")
+
+
+def test_the_full_sweep_is_4_losses_4_initializers_20_seeds() -> None:
+    runs = plan(SweepSpec.from_preset("default"), "data")
+    assert len(runs) == 320
+    assert len({run.run_id for run in runs}) == 320
+    assert len({run.cell for run in runs}) == 16
+
+
+def test_blocks_are_the_runs_of_one_seed_each_with_every_cell() -> None:
+    found = list(blocks(plan(SweepSpec.from_preset("default", seeds="4,2"), "data")))
+    assert [block.seed for block in found] == [4, 2]
+    assert [run.cell for run in found[0].runs] == [run.cell for run in found[1].runs]
+    assert all(len(block.runs) == 16 for block in found)
+
+
+def test_the_initializers_of_the_default_come_in_pairs_of_one_spread() -> None:
+    uniform, normal = 0.05 / 3**0.5, 0.0289
+    assert normal == pytest.approx(uniform, rel=2e-3)
+    assert "random_uniform(minval=-0.05,maxval=0.05)" in SweepSpec().initializers
+    assert "random_normal(stddev=0.0289)" in SweepSpec().initializers
+
+
+def test_as_posted_is_the_case_word_for_word() -> None:
+    spec = SweepSpec.from_preset("as_posted", seeds=1)
+    runs = plan(spec, "data")
+    assert {(run.cell.optimizer, run.cell.learning_rate) for run in runs} == {("adadelta", 0.001)}
+    assert {(run.cell.start, run.cell.head) for run in runs} == {("zeros", "corners")}
+    assert (spec.epochs, spec.batch_size, spec.n, spec.dropout) == (8, 100, 40_000, 0.2)
+
+
+def test_a_run_is_known_by_what_changes_its_result_and_by_nothing_else() -> None:
+    def first(**changes: object) -> str:
+        return plan(SweepSpec.from_preset("quick", **changes), "data")[0].run_id
+
+    base = first()
+    assert first(seeds=7, losses=["mse"], threads=1) == base
+    for changes in (
+        {"epochs": 7},
+        {"batch_size": 50},
+        {"dropout": 0.1},
+        {"initializers": ["he_normal"]},
+        {"optimizers": ["adam:0.001"]},
+        {"heads": ["ordered"]},
+        {"starts": ["zeros"]},
+        {"losses": ["giou"]},
+        {"seeds": "1-1"},
+    ):
+        assert first(**changes) != base, changes
+    assert plan(QUICK, "other data")[0].run_id != base
+
+
+def test_a_run_has_the_same_id_in_another_process() -> None:
+    code = (
+        "from bboxbench.experiments.plan import plan\nfrom bboxbench.experiments.spec import SweepSpec\n"
+        "print(plan(SweepSpec.from_preset('quick'), 'data')[0].run_id)"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "99"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == [plan(QUICK, "data")[0].run_id]
+
+
+def test_two_spellings_of_one_cell_are_refused() -> None:
+    spec = SweepSpec.from_preset("quick", losses=["centre_point", "centre_point(size_weight=1)"])
+    with pytest.raises(InputError, match="Two spellings of one cell"):
+        plan(spec, "data")
+
+
+def test_an_optimizer_without_a_rate_keeps_keras_own() -> None:
+    runs = plan(SweepSpec.from_preset("quick", optimizers=["adadelta", "adadelta:1.0", "sgd"]), "data")
+    assert {(r.cell.optimizer, r.cell.learning_rate) for r in runs} == {
+        ("adadelta", 0.001),
+        ("adadelta", 1.0),
+        ("sgd", 0.01),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"losses": ["giuo"]}, "Unknown loss 'giuo'. Did you mean 'giou'"),
+        ({"losses": ["giou(epz=1)"]}, "epz"),
+        ({"losses": ["nowhere.module:Loss"]}, "nowhere"),
+        ({"initializers": ["he_norm"]}, "Unknown initializer 'he_norm'. Did you mean 'he_normal'"),
+        ({"optimizers": ["adim:0.1"]}, "Unknown optimizer 'adim'. Did you mean 'adam'"),
+        ({"optimizers": ["adam(learning_rate=1)"]}, "behind a colon"),
+        ({"optimizers": ["adam(beta_9=1)"]}, "beta_1"),
+        ({"heads": ["cornres"]}, "Unknown head 'cornres'. Did you mean 'corners'"),
+        ({"starts": ["wyde"]}, "Unknown start 'wyde'. Did you mean 'wide'"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_a_guess(changes: dict[str, list[str]], said: str) -> None:
+    with pytest.raises(InputError, match=said.replace("(", r"\(")) as error:
+        plan(SweepSpec.from_preset("quick", **changes), "data")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"epochs": 0}, "epochs of 1 or more"),
+        ({"batch_size": 0}, "batch_size of 1 or more"),
+        ({"epochs": "8"}, "a whole number for epochs"),
+        ({"epochs": True}, "a whole number for epochs"),
+        ({"dropout": 1.0}, "dropout of at least 0 and below 1"),
+        ({"dropout": float("nan")}, "a number for dropout"),
+        ({"iou_threshold": 0}, "iou_threshold above 0"),
+        ({"losses": []}, "at least one name in losses"),
+        ({"losses": ["mse", "mse"]}, "'mse' more than once"),
+        ({"losses": [1]}, "a list of texts for losses"),
+        ({"n": 5}, "n of 10 or more"),
+        ({"data_seed": -1}, "seed"),
+        ({"engine": "lockstp"}, "Unknown engine"),
+        ({"seeds": {}}, "for seeds"),
+        ({"epoch": 3}, "Unknown key 'epoch'. Did you mean 'epochs'"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_by_its_name(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said) as error:
+        SweepSpec.from_preset("quick", **changes)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_preset_is_refused_with_a_guess() -> None:
+    with pytest.raises(InputError, match="Did you mean 'as_posted'"):
+        SweepSpec.from_preset("as_postd")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_spec_survives_json(preset: str) -> None:
+    spec = SweepSpec.from_preset(preset)
+    assert SweepSpec(**json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_a_toml_file_says_the_same_as_the_fields(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('losses = ["mse", "giou"]\nseeds = "3-4"\nepochs = 2\ndropout = 0\n', encoding="utf-8")
+    spec = SweepSpec.from_preset("quick", **read_toml(path))
+    assert (spec.losses, spec.seeds, spec.epochs, spec.dropout) == (("mse", "giou"), (3, 4), 2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('loses = ["mse"]', "Unknown key 'loses'. Did you mean 'losses'"),
+        ("losses = [", "Expected TOML"),
+        ("[data]\nn = 3", "a text for data"),
+    ],
+)
+def test_a_toml_file_with_a_mistake_is_refused_by_key(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=said):
+        SweepSpec.from_preset("quick", **read_toml(path))
+
+
+def test_a_missing_toml_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.toml"):
+        read_toml(tmp_path / "nowhere.toml")
+
+
+def test_longer_axes_keep_the_folder_and_other_settings_change_it() -> None:
+    longer = SweepSpec.from_preset("quick", seeds=40, losses=["mse"], heads=["corners", "ordered"])
+    assert longer.folder() == QUICK.folder()
+    assert SweepSpec.from_preset("quick", epochs=9).folder() != QUICK.folder()
+    assert SweepSpec.from_preset("quick", n=5000).folder() != QUICK.folder()
+
+
+def test_every_axis_is_a_field_and_every_engine_can_be_made() -> None:
+    from bboxbench.experiments.sweep import ENGINE_FACTORIES
+
+    assert set(AXES) <= {field.name for field in dataclasses.fields(SweepSpec)}
+    assert set(ENGINE_FACTORIES) == set(ENGINES)

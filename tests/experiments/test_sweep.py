@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bboxbench.boxes import to_pixels
+from bboxbench.data_gen import DatasetSpec, generate, open_dataset
+from bboxbench.errors import FolderConflict, InputError
+from bboxbench.experiments import tables
+from bboxbench.experiments.outcomes import measure
+from bboxbench.experiments.results import read_predictions
+from bboxbench.experiments.sweep import Listener, SweepResult, plan_sweep, run_sweep
+
+TIMES = ["seconds"]
+
+
+def runs_of(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "runs.csv").drop(columns=TIMES).sort_values("run_id", ignore_index=True)
+
+
+class Counting(Listener):
+    """Counts what a sweep trains, and stops it after so many runs."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.trained: list[str] = []
+        self.warnings: list[str] = []
+        self.stop_after = stop_after
+
+    def finished(self, row: dict[str, Any]) -> None:
+        self.trained.append(row["run_id"])
+        if len(self.trained) == self.stop_after:
+            raise KeyboardInterrupt
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def test_every_run_is_a_row_with_the_documented_columns(undisturbed: SweepResult) -> None:
+    runs = pd.read_csv(undisturbed.folder / "runs.csv")
+    assert list(runs.columns) == list(tables.RUNS)
+    assert len(runs) == 4
+    assert runs["run_id"].is_unique
+    assert set(runs["status"]) == {"ok"}
+    assert set(runs["loss"]) == {"mse", "iou_unguarded"}
+    assert (runs["n_train"], runs["n_test"])[0].iloc[0] == 12
+    assert set(runs["n_test"]) == {20}
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("distribution", tables.DISTRIBUTION),
+        ("baselines", tables.BASELINES),
+        ("epochs", tables.EPOCHS),
+        ("iou_histogram", tables.IOU_HISTOGRAM),
+    ],
+)
+def test_every_table_has_the_documented_columns(undisturbed: SweepResult, name: str, columns: dict[str, str]) -> None:
+    assert list(pd.read_csv(undisturbed.folder / f"{name}.csv").columns) == list(columns)
+
+
+def test_the_bare_logarithm_diverges_where_mse_does_not(undisturbed: SweepResult) -> None:
+    runs = undisturbed.runs.set_index("loss")["outcome"]
+    assert set(runs["iou_unguarded"]) == {"diverged"}
+    assert "diverged" not in set(runs["mse"])
+
+
+def test_measures_can_be_made_again_from_the_kept_predictions(undisturbed: SweepResult) -> None:
+    row = undisturbed.runs[undisturbed.runs["loss"] == "mse"].iloc[0]
+    dataset = open_dataset(json.loads((undisturbed.folder / "sweep.json").read_text())["spec"]["data"])
+    boxes = to_pixels(read_predictions(undisturbed.folder, row["run_id"]), 200, 100)
+    again = measure(dataset.boxes("test"), boxes, 200, 100)
+    # Predictions are kept as float16: a tenth of a pixel at 200.
+    assert again.mean_iou == pytest.approx(row["mean_iou"], abs=5e-3)
+    assert again.edge_error_px == pytest.approx(row["edge_error_px"], abs=0.1)
+
+
+def test_the_histogram_counts_every_test_picture_once(undisturbed: SweepResult) -> None:
+    histogram = pd.read_csv(undisturbed.folder / "iou_histogram.csv")
+    assert set(histogram.groupby("run_id")["count"].sum()) == {20}
+    assert set(histogram.groupby("run_id").size()) == {20}
+
+
+def test_the_sweep_file_says_how_it_was_made(undisturbed: SweepResult) -> None:
+    content = json.loads((undisturbed.folder / "sweep.json").read_text(encoding="utf-8"))
+    assert content["settings"]["epochs"] == 2
+    assert content["settings"]["dataset_sha256"] == undisturbed.runs["dataset_sha256"].iloc[0]
+    assert content["spec_sha256"] == undisturbed.runs["spec_sha256"].iloc[0]
+    assert {"tensorflow", "keras", "numpy"} <= set(content["environment"]["packages"])
+
+
+def test_the_figure_is_a_picture(undisturbed: SweepResult) -> None:
+    from PIL import Image
+
+    with Image.open(undisturbed.folder / "report" / "box_accuracy.png") as picture:
+        assert picture.width > 500
+        assert len(picture.convert("RGB").getcolors(maxcolors=100_000) or []) > 10
+
+
+def test_baselines_are_blind(undisturbed: SweepResult) -> None:
+    assert set(undisturbed.baselines["baseline"]) == {"mean", "median"}
+    assert set(undisturbed.baselines["outcome"]) == {"blind"}
+    assert set(undisturbed.baselines["symptom"]) == {"constant"}
+
+
+def test_a_sweep_stopped_and_taken_up_again_ends_like_an_undisturbed_one(
+    tiny: Any, undisturbed: SweepResult, tmp_path: Path
+) -> None:
+    first, second = Counting(stop_after=1), Counting()
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(tiny(), tmp_path / "r", first)
+    assert len(pd.read_csv(tmp_path / "r" / "runs.csv")) == 1
+    with (tmp_path / "r" / "journal.jsonl").open("ab") as stream:
+        stream.write(b'{"run_id":"torn')  # as a process killed while writing leaves it
+    run_sweep(tiny(), tmp_path / "r", second)
+    assert len(first.trained) == 1
+    assert len(second.trained) == 3
+    assert "set aside" in second.warnings[0]
+    pd.testing.assert_frame_equal(runs_of(tmp_path / "r"), runs_of(undisturbed.folder), rtol=1e-4, atol=1e-4)
+
+
+def test_a_finished_sweep_trains_nothing_and_longer_axes_add_to_it(tiny: Any, tmp_path: Path) -> None:
+    run_sweep(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r")
+    again, longer = Counting(), Counting()
+    result = run_sweep(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r", again)
+    assert again.trained == []
+    assert len(result.distribution) == 1
+    run_sweep(tiny(losses=["giou", "mse"], seeds=1, epochs=1), tmp_path / "r", longer)
+    assert [name.partition("-")[0] for name in longer.trained] == ["giou"]
+    assert set(runs_of(tmp_path / "r")["loss"]) == {"mse", "giou"}
+
+
+@pytest.mark.parametrize(("changes", "named"), [({"epochs": 3}, "epochs 2"), ({"dropout": 0.3}, "dropout 0.2")])
+def test_other_settings_are_refused_with_the_difference_named(
+    tiny: Any, undisturbed: SweepResult, changes: dict[str, Any], named: str
+) -> None:
+    before = (undisturbed.folder / "sweep.json").read_bytes()
+    with pytest.raises(FolderConflict, match=named):
+        run_sweep(tiny(**changes), undisturbed.folder)
+    assert (undisturbed.folder / "sweep.json").read_bytes() == before
+
+
+def test_another_data_set_is_refused(tiny: Any, undisturbed: SweepResult, tmp_path: Path) -> None:
+    other = generate(DatasetSpec.letters(n=40, seed=4), tmp_path / "other", workers=1)
+    with pytest.raises(FolderConflict, match="dataset_sha256"):
+        run_sweep(tiny(data=str(other.folder)), undisturbed.folder)
+
+
+def test_the_same_data_elsewhere_is_the_same_data(tiny: Any, undisturbed: SweepResult, tmp_path: Path) -> None:
+    import shutil
+
+    here = json.loads((undisturbed.folder / "sweep.json").read_text())["spec"]["data"]
+    shutil.copytree(here, tmp_path / "moved")
+    again = Counting()
+    run_sweep(tiny(data=str(tmp_path / "moved")), undisturbed.folder, again)
+    assert again.trained == []
+
+
+def test_a_folder_with_something_else_is_left_alone(tiny: Any, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(FolderConflict, match=r"letter\.txt"):
+        run_sweep(tiny(), tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tiny: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="Expected a folder"):
+        run_sweep(tiny(), tmp_path / "file")
+
+
+def test_a_typing_error_draws_and_writes_nothing(workplace: Path) -> None:
+    from bboxbench.experiments.spec import SweepSpec
+
+    with pytest.raises(InputError, match="giou"):
+        run_sweep(SweepSpec.from_preset("quick", losses=["giuo"]))
+    assert list(workplace.iterdir()) == []
+
+
+def raising_loss(y_true: Any, y_pred: Any) -> Any:
+    raise RuntimeError("on purpose")
+
+
+def test_a_failed_run_is_a_row_that_stays_in_the_count_until_it_is_retried(tiny: Any, tmp_path: Path) -> None:
+    spec = tiny(losses=[f"{__name__}:raising_loss", "mse"], seeds=1, epochs=1)
+    result = run_sweep(spec, tmp_path / "r")
+    assert len(result.failed) == 1
+    row = result.runs[result.runs["status"] == "failed"].iloc[0]
+    assert "on purpose" in row["error"]
+    assert pd.isna(row["box_accuracy"])
+    cell = result.distribution.iloc[0]
+    assert (cell["runs"], cell["failed"], cell["converged_rate"], cell["box_accuracy_median"]) == (1, 1, 0, 0)
+    again, retried = Counting(), Counting()
+    run_sweep(spec, tmp_path / "r", again)
+    run_sweep(spec, tmp_path / "r", retried, retry_failed=True)
+    assert again.trained == []
+    assert len(retried.trained) == 1
+    assert len(runs_of(tmp_path / "r")) == 2
+
+
+def test_the_letters_are_drawn_first_if_they_are_not_there(tiny: Any, workplace: Path) -> None:
+    heard: list[tuple[int, int]] = []
+
+    class Drawing(Listener):
+        def drawing(self, done: int, total: int) -> None:
+            heard.append((done, total))
+
+    result = run_sweep(tiny(data="", n=20, losses=["mse"], seeds=1, epochs=1), None, Drawing())
+    assert heard[-1] == (20, 20)
+    assert (workplace / "data" / "letters-n20-seed0" / "dataset.json").exists()
+    assert result.folder.parent == Path("results")
+
+
+def test_a_plan_counts_and_estimates_and_writes_nothing(tiny: Any, workplace: Path) -> None:
+    plan = plan_sweep(tiny(data="", n=100, seeds=5))
+    assert (plan.runs, plan.finished, plan.n_train, plan.n_validation, plan.n_test) == (10, 0, 30, 20, 50)
+    assert plan.seconds > 0
+    assert list(workplace.iterdir()) == []
+
+
+def test_quantiles_are_over_all_runs_and_failed_ones_count_zero() -> None:
+    base = dict.fromkeys(tables.CELL, "x")
+    rows = [
+        {**base, "status": "ok", "outcome": "converged", "symptom": "", "box_accuracy": a, "mean_iou": a}
+        for a in (0.9, 1.0)
+    ]
+    rows.append({**base, "status": "failed"})
+    frame = tables.distribution_table(tables.runs_table([{"row": row} for row in rows]))
+    cell = frame.iloc[0]
+    assert (cell["runs"], cell["converged"], cell["failed"]) == (3, 2, 1)
+    assert (cell["box_accuracy_min"], cell["box_accuracy_median"], cell["box_accuracy_max"]) == (0.0, 0.9, 1.0)
+    assert cell["converged_rate"] == pytest.approx(2 / 3)
+    assert np.isnan(cell["keras_accuracy_median"])
