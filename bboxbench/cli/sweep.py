@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -129,6 +130,8 @@ def sweep(
     keys.pop("preset", None)
     resolved = SweepSpec.from_preset(chosen, **keys)
     console = Console(quiet, as_json)
+    # A loss by import path may stand in the current folder, which an installed command does not search.
+    sys.path.append(str(Path.cwd()))
     if dry_run:
         _dry_run(console, resolved, out)
         return

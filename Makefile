@@ -1,0 +1,48 @@
+# What people type. Everything runs in .venv, which is made by the lock file and touches nothing outside this folder.
+
+.DEFAULT_GOAL := help
+VENV := .venv
+RUN := $(VENV)/bin
+READY := $(VENV)/.ready
+# A particular interpreter: make demo PYTHON=/path/to/python3.12
+PYTHON ?=
+
+.PHONY: help setup demo test test-all lint format wheel lock clean
+
+help: ## these lines
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv by requirements.lock (TensorFlow is large: some minutes)
+
+$(READY): requirements.lock pyproject.toml scripts/setup.sh
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
+
+demo: $(READY) ## draw 4,000 letters, train 8 networks, show what became of them
+	@$(RUN)/bboxbench generate --n 4000 --quiet
+	@$(RUN)/bboxbench preview data/letters-n4000-seed0
+	@$(RUN)/bboxbench sweep --preset quick
+
+test: $(READY) ## the fast tests
+	@$(RUN)/python -m pytest -m "not slow"
+
+test-all: $(READY) ## every test
+	@$(RUN)/python -m pytest
+
+lint: $(READY) ## ruff, format and the strict type check
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+
+format: $(READY) ## put the code into the house's form
+	@$(RUN)/ruff check --fix .
+	@$(RUN)/ruff format .
+
+wheel: $(READY) ## build sdist and wheel, install the wheel into an environment of its own, use it from elsewhere
+	@sh scripts/try_wheel.sh $(VENV)
+
+lock: ## renew requirements.lock (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --fork-strategy fewest --upgrade \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+
+clean: ## remove .venv, caches and builds; data/ and results/ stay
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
