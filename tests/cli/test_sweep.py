@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bboxbench.cli import main
+from bboxbench.cli.sweep import _strip
+from bboxbench.data_gen import Dataset
+
+
+def words(dataset: Dataset, out: Path, **options: object) -> list[str]:
+    chosen: dict[str, object] = {
+        "preset": "quick",
+        "data": dataset.folder,
+        "out": out,
+        "losses": "mse",
+        "seeds": 1,
+        "epochs": 1,
+        "batch_size": 6,
+        **options,
+    }
+    return ["sweep", *(part for name, value in chosen.items() for part in (f"--{name.replace('_', '-')}", str(value)))]
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    return int(end.value.code or 0)
+
+
+def test_a_sweep_prints_plan_table_and_paths(
+    small_dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words(small_dataset, tmp_path / "r", losses="mse,iou_unguarded")) == 0
+    out, err = capsys.readouterr()
+    assert "Plan: 2 losses x 1 initializer x 1 seed = 2 runs" in err
+    assert "Estimated: about" in err
+    assert "[2/2] iou_unguarded glorot_uniform seed 0: diverged" in err
+    assert "1 diverged" in out
+    assert "mean box" in out
+    for name in ("runs.csv", "distribution.csv", "report/box_accuracy.png"):
+        assert str(tmp_path / "r" / name) in out.replace("\n", "")
+        assert (tmp_path / "r" / name).exists()
+
+
+def test_json_events_are_one_a_line_and_carry_plan_runs_and_cells(
+    small_dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words(small_dataset, tmp_path / "r"), "--json", "--quiet") == 0
+    out, err = capsys.readouterr()
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [event["event"] for event in events] == ["plan", "epoch", "run", "done"]
+    assert events[0]["runs"] == 1
+    assert events[2]["loss"] == "mse"
+    assert events[3]["cells"][0]["runs"] == 1
+    assert err == ""
+
+
+def test_an_option_wins_over_the_file_and_the_file_over_the_preset(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "mine.toml").write_text('preset = "quick"\nepochs = 2\nseeds = 3\nlosses = ["mse"]\n')
+    assert run("sweep", "--spec", "mine.toml", "--epochs", "3", "--dry-run") == 0
+    out = capsys.readouterr().out
+    assert "1 loss x 1 initializer x 3 seeds = 3 runs" in out
+    assert "3 epochs of 1,200 pictures" in out
+    assert [each.name for each in workplace.iterdir()] == ["mine.toml"]
+
+
+def test_an_optimizer_without_a_rate_is_said_to_take_keras_own(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("sweep", "--preset", "as_posted", "--dry-run") == 0
+    assert "adadelta without a rate takes Keras's default, 0.001; the paper's is 1.0" in capsys.readouterr().out
+
+
+def test_a_failed_run_ends_the_command_with_1_after_the_others(
+    small_dataset: Dataset, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "broken_loss_module.py").write_text("def bad(y_true, y_pred):\n    raise RuntimeError('on purpose')\n")
+    assert run(*words(small_dataset, workplace / "r", losses="broken_loss_module:bad,mse")) == 1
+    err = capsys.readouterr().err
+    assert "1 of the runs failed" in err
+    assert "--retry-failed" in err
+    assert sorted(pd.read_csv(workplace / "r" / "runs.csv")["status"]) == ["failed", "ok"]
+
+
+def test_another_sweep_in_the_folder_is_refused_with_3(
+    small_dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("keep")
+    assert run(*words(small_dataset, tmp_path)) == 3
+    assert capsys.readouterr().err.count("\n") == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_an_altered_shard_is_named(small_dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import shutil
+
+    shutil.copytree(small_dataset.folder, tmp_path / "data")
+    shard = tmp_path / "data" / "shards" / "00000.npz"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    code = run(*words(small_dataset, tmp_path / "r", data=tmp_path / "data"))
+    assert code == 2
+    assert "00000.npz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("values", "strip"),
+    [
+        ([0.0], "█         "),
+        ([1.0], "         █"),
+        ([0.0, 0.05, 0.95, 1.0], "█        █"),
+        ([0.0] * 8 + [0.55], "█    ▁    "),
+    ],
+)
+def test_the_strip_counts_runs_by_tenths(values: list[float], strip: str) -> None:
+    assert _strip(values) == strip
+
+
+def start(arguments: list[str], cwd: Path, **options: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "bboxbench", *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,  # type: ignore[call-overload]  # passed through
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_a_sweep_ended_by_a_signal_keeps_its_runs_and_goes_on(
+    small_dataset: Dataset, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    arguments = words(small_dataset, tmp_path / "r", losses="mse,giou", seeds=2)
+    journal = tmp_path / "r" / "journal.jsonl"
+    process = start(arguments, tmp_path)
+    deadline = time.monotonic() + 200
+    while not (journal.exists() and journal.read_bytes().count(b"\n")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=100)
+    assert process.returncode == code
+    assert "Traceback" not in error
+    kept = journal.read_bytes().split(b"\n")[0]
+    again = start(arguments, tmp_path)
+    _, error = again.communicate(timeout=300)
+    assert again.returncode == 0, error
+    assert journal.read_bytes().split(b"\n")[0] == kept
+    runs = pd.read_csv(tmp_path / "r" / "runs.csv")
+    assert len(runs) == 4
+    assert runs["run_id"].is_unique
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_with_4_and_the_sweep_goes_on_when_there_is_room(
+    small_dataset: Dataset, tmp_path: Path
+) -> None:
+    arguments = words(small_dataset, tmp_path / "r", losses="mse,giou", seeds=2)
+    limit = 6000
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+    process = start(arguments, tmp_path, preexec_fn=small_files, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 4, error
+    assert error.splitlines()[-1].startswith("Error: Cannot write")
+    assert "Traceback" not in error
+    again = start(arguments, tmp_path)
+    _, error = again.communicate(timeout=300)
+    assert again.returncode == 0, error
+    assert len(pd.read_csv(tmp_path / "r" / "runs.csv")) == 4
