@@ -1,0 +1,88 @@
+"""Writes docs/results.md from the modules that know: python scripts/results_page.py > docs/results.md."""
+
+from bboxbench.experiments import outcomes, tables
+
+FILES = {
+    "runs.csv": (tables.RUNS, "A row a run."),
+    "distribution.csv": (tables.DISTRIBUTION, "A row a cell, over all its seeds."),
+    "baselines.csv": (
+        tables.BASELINES,
+        "One box for every picture, by scikit-learn's `DummyRegressor`. A network that is no better ignores the picture.",
+    ),
+    "epochs.csv": (tables.EPOCHS, "A row a run and epoch."),
+    "iou_histogram.csv": (tables.IOU_HISTOGRAM, "A row a run and bin of IoU. Failed runs have none."),
+}
+
+HEAD = f"""\
+# Results
+
+`bboxbench sweep` leaves a folder, by default `results/<preset>-<id>`; the id stands for the settings, so that two
+settings never meet in one folder.
+
+| file | what |
+| --- | --- |
+| `sweep.json` | the spec as it was resolved, its hash, the environment |
+| `journal.jsonl` | the truth: one synced line a finished run, appended and never changed |
+| `predictions/<run_id>.npz` | the predicted boxes of all test pictures: `boxes`, float16 (n, 4), xyxy divided by width and height |
+| `runs.csv`, `distribution.csv`, `baselines.csv`, `epochs.csv`, `iou_histogram.csv` | made anew from the journal after every run |
+| `report/box_accuracy.png` | every run as a dot |
+
+The same command goes on where it stopped. More seeds, losses or initializers add to the folder; other settings or other
+pictures are refused, and the difference is named. A torn last line of the journal, left by a kill or a power cut, is set
+aside in a file beside it.
+
+## Outcomes and symptoms
+
+The outcome is the first that holds:
+
+| outcome | when |
+| --- | --- |
+| `diverged` | a loss, a weight or a predicted coordinate is not finite |
+| `converged` | box accuracy is at least {outcomes.CONVERGED_ACCURACY:g} |
+| `blind` | the mean over the four sides of Pearson's r between predicted and true is below {outcomes.BLIND_CORRELATION:g}, a constant side counting 0: the box ignores the picture |
+| `learning` | anything else |
+
+So is the symptom; it may be empty:
+
+| symptom | when |
+| --- | --- |
+| `pinned` | at least half the predictions have a side within half a pixel of the picture's edge, or beyond it, where the true side is not |
+| `inverted` | at least half have xmax <= xmin or ymax <= ymin |
+| `constant` | the mean over the sides of predicted / true standard deviation is below {outcomes.CONSTANT_SPREAD:g} |
+
+A run whose training raised has the status `failed` and its error; it stays in every count.
+
+Any predictions can be measured so, not only ours:
+
+```python
+import numpy as np
+
+from bboxbench.experiments import measure
+
+y_true = np.array([[20, 30, 60, 80], [100, 10, 140, 70], [50, 20, 80, 60]])
+y_pred = np.array([[0, 28, 200, 85], [0, 25, 200, 80], [0, 26, 200, 82]])  # xyxy in pixels
+measures = measure(y_true, y_pred, width=200, height=100)
+print(measures.outcome, measures.symptom, measures.pinned_left)
+```
+
+```text
+blind pinned 1.0
+```
+
+## Columns
+
+Lengths are in pixels, shares and accuracies in [0, 1], times in seconds.
+"""
+
+
+def page() -> str:
+    """The page as Markdown."""
+    parts = [HEAD]
+    for name, (columns, said) in FILES.items():
+        rows = "\n".join(f"| `{column}` | {meaning} |" for column, meaning in columns.items())
+        parts.append(f"### {name}\n\n{said}\n\n| column | what |\n| --- | --- |\n{rows}\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(page(), end="")
