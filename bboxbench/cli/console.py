@@ -19,7 +19,9 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 def duration(seconds: float) -> str:
-    """A length of time as people say it: '8 s', '3 min 20 s', '5 h 07 min'."""
+    """A length of time as people say it: '0.8 s', '42 s', '3 min 20 s', '5 h 07 min'."""
+    if 0 <= seconds < 9.95:
+        return f"{seconds:.1f} s"
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -52,7 +54,11 @@ class Ticker:
             return
         self._last_line = now
         gained = done - self._already
-        left = f", about {duration((now - self._start) / gained * (self._total - done))} left" if gained else ""
+        left = (
+            f", about {duration((now - self._start) / gained * (self._total - done))} left"
+            if gained > 0 and done < self._total
+            else ""
+        )
         tail = f" ({note})" if note else ""
         self._console.say(f"{self._what}: {done:,} of {self._total:,} {self._unit}{left}{tail}")
 

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bboxbench.experiments.outcomes import CONVERGED_ACCURACY
 from bboxbench.experiments.tables import CELL
 from bboxbench.files import write_atomically
 
@@ -44,6 +45,9 @@ def box_accuracy_figure(runs: pd.DataFrame, path: Path) -> None:
     accuracy = runs["box_accuracy"].astype(float).where(runs["status"] == "ok", 0.0)
     groups = list(dict.fromkeys(labels["group"]))
     rows = list(dict.fromkeys(labels["loss"]))
+    # Seeds are spread within the row in their order: the same seed lies at the same height everywhere.
+    seeds = np.unique(runs["seed"])
+    heights = pd.Series((np.searchsorted(seeds, runs["seed"]) + 0.5) / len(seeds) * 0.6 - 0.3, index=runs.index)
     columns = min(2, len(groups))
     deep = -(-len(groups) // columns)
     size = (1.6 + 4.2 * columns, 0.9 + deep * (0.55 + 0.36 * len(rows)))
@@ -54,15 +58,13 @@ def box_accuracy_figure(runs: pd.DataFrame, path: Path) -> None:
             axis.set_axis_off()
         for group, axis in zip(groups, axes.flat, strict=False):
             axis.set_title(group, fontsize=9, loc="left")
-            axis.axvline(0.9, color="#bbbbbb", linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+            axis.axvline(CONVERGED_ACCURACY, color="#bbbbbb", linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
             for y, loss in enumerate(rows):
                 mine = (labels["group"] == group) & (labels["loss"] == loss)
                 if not mine.any():
                     continue
                 axis.plot([0, 1], [y, y], color="#eeeeee", linewidth=0.8, zorder=0)
-                # Seeds are spread within the row in their own order: the same seed lies at the same height everywhere.
-                offsets = np.linspace(-0.26, 0.26, mine.sum()) if mine.sum() > 1 else np.zeros(1)
-                for x, dy, outcome in zip(accuracy[mine], offsets, state[mine], strict=True):
+                for x, dy, outcome in zip(accuracy[mine], heights[mine], state[mine], strict=True):
                     colour, marker = OUTCOME_STYLE[str(outcome)]
                     axis.plot(x, y + dy, marker, color=colour, markersize=4.5, alpha=0.85, clip_on=False)
                 median = float(accuracy[mine].median())
@@ -81,7 +83,10 @@ def box_accuracy_figure(runs: pd.DataFrame, path: Path) -> None:
             for name in present
         ]
         handles.append(Line2D([], [], linestyle="", color="#222222", marker="|", markersize=10, label="median"))
-        figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), frameon=False)
+        handles.append(
+            Line2D([], [], color="#bbbbbb", linewidth=0.8, linestyle=(0, (4, 3)), label="converged from here")
+        )
+        figure.legend(handles=handles, loc="outside upper left", ncols=4 * columns, frameon=False)
         content = io.BytesIO()
         figure.savefig(content, format="png")
     write_atomically(path, content.getvalue())

@@ -12,7 +12,16 @@ from bboxbench.cli.console import Console, duration
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "0 s"), (59.4, "59 s"), (60, "1 min 00 s"), (200, "3 min 20 s"), (3600, "1 h 00 min"), (18420, "5 h 07 min")],
+    [
+        (0, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (60, "1 min 00 s"),
+        (200, "3 min 20 s"),
+        (3600, "1 h 00 min"),
+        (18420, "5 h 07 min"),
+    ],
 )
 def test_durations_are_said_as_people_say_them(seconds: float, said: str) -> None:
     assert duration(seconds) == said
@@ -37,7 +46,7 @@ def test_off_a_terminal_progress_is_plain_lines_with_the_time_left(
     assert err.splitlines() == [
         "Training: 50 of 100 epochs",
         "Training: 60 of 100 epochs, about 2 min 40 s left (2 blind)",
-        "Training: 100 of 100 epochs, about 0 s left",
+        "Training: 100 of 100 epochs",
     ]
     assert "\x1b" not in err
 
