@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
         epilog="Examples:\n\n"
         "`bboxbench generate` - 40,000 pictures into data/letters-n40000-seed0\n\n"
         "`bboxbench generate --n 1000 --seed 7 --out mine` - fewer, others, elsewhere\n\n"
-        "`bboxbench generate --sizes 48-64` - large letters only",
+        "`bboxbench generate --sizes 16-64` - small letters too",
     )(generate)
 
 
@@ -34,7 +34,7 @@ def generate(
     ] = 0,
     preset: Annotated[str, typer.Option(metavar="NAME", help="The recipe: letters.")] = "letters",
     sizes: Annotated[
-        str | None, typer.Option(metavar="MIN-MAX", help="Letter sizes in pixels per em; of the preset: 40-64.")
+        str | None, typer.Option(metavar="MIN-MAX", help="Letter sizes in pixels per em; of the preset: 48-64.")
     ] = None,
     out: Annotated[
         Path | None,

@@ -3,7 +3,7 @@
 >>> from bboxbench.data_gen import DatasetSpec, draw_sample
 >>> sample = draw_sample(DatasetSpec.letters(n=10, seed=0), index=0)
 >>> sample.image.shape, sample.glyph, sample.box.tolist()
-((100, 200, 3), 'q', [80, 43, 115, 83])
+((100, 200, 3), 'q', [82, 39, 112, 84])
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LETTERS_FONTS = ("DejaVuSansMono", "DejaVuSansMono-Bold")
 """Faces without narrow letters: where an l is 3 px wide, 2 px of error cost an IoU of 0.5 by themselves."""
 
-LETTERS_SIZES = (40, 64)
+LETTERS_SIZES = (48, 64)
 """Smallest and largest size of the preset, in pixels per em, both included."""
 
 PRESETS = ("letters",)
@@ -87,7 +87,7 @@ class DatasetSpec:
 
     @classmethod
     def letters(cls, n: int = 40_000, seed: int = 0, **changes: Any) -> DatasetSpec:
-        """The default recipe: A-Z and a-z, 40 to 64 px, plain colours, pictures of 200 x 100.
+        """The default recipe: A-Z and a-z, 48 to 64 px, plain colours, pictures of 200 x 100.
 
         Args:
             n: number of samples.
