@@ -4,6 +4,7 @@
 
     BboxbenchError        1   some runs failed, or anything not named below
     +-- InputError        2   wrong usage or bad input
+    |   +-- CannotRead    2   a file that is to be read is gone, or may not be read
     +-- FolderConflict    3   the folder holds something else
     +-- CannotWrite       4   disk full, no permission
 
@@ -18,7 +19,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["BboxbenchError", "CannotWrite", "FolderConflict", "InputError", "unknown_name", "write_errors"]
+__all__ = [
+    "BboxbenchError",
+    "CannotRead",
+    "CannotWrite",
+    "FolderConflict",
+    "InputError",
+    "read_errors",
+    "unknown_name",
+    "write_errors",
+]
 
 
 class BboxbenchError(Exception):
@@ -31,6 +41,10 @@ class InputError(BboxbenchError, ValueError):
     """An argument, a file or a spec that cannot be used as it is."""
 
     exit_code = 2
+
+
+class CannotRead(InputError):
+    """A file that is to be read is gone, is a folder, or may not be read."""
 
 
 class FolderConflict(BboxbenchError):
@@ -61,6 +75,32 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     near = difflib.get_close_matches(name.lower(), [option.lower() for option in options], n=1, cutoff=0.6)
     guess = next((f" Did you mean '{option}'?" for option in options if near and option.lower() == near[0]), "")
     return InputError(f"Unknown {kind} '{name}'.{guess} Expected one of: {', '.join(options)}.")
+
+
+@contextmanager
+def read_errors(place: Path | str) -> Iterator[None]:
+    """Turn the operating system's refusals to read ``place`` into one-line `CannotRead`; the twin of `write_errors`.
+
+    Raises:
+        CannotRead: the file or its folder is missing, one is in the other's place, or permission is missing.
+    """
+    reasons = {
+        errno.ENOENT: "it does not exist",
+        errno.ENOTDIR: "a part of its path is a file",
+        errno.EISDIR: "expected a file, found a folder",
+        errno.EACCES: "permission denied; change its permissions",
+        errno.EPERM: "permission denied; change its permissions",
+        errno.ENAMETOOLONG: "the name is too long",
+        errno.EIO: "the disk does not give its content; restore it from a copy",
+    }
+    try:
+        yield
+    except BboxbenchError:
+        raise
+    except OSError as error:
+        if error.errno not in reasons:
+            raise
+        raise CannotRead(f"Cannot read {error.filename or place}: {reasons[error.errno]}.") from error
 
 
 @contextmanager

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bboxbench.errors import FolderConflict, InputError, write_errors
+from bboxbench.errors import FolderConflict, InputError, read_errors, write_errors
 
-__all__ = ["claim_folder", "file_sha256", "make_folder", "write_atomically"]
+__all__ = ["LOCK_NAME", "claim_folder", "file_sha256", "make_folder", "write_atomically"]
+
+LOCK_NAME = ".lock"
+"""The empty file in a folder by which `claim_folder` holds it."""
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -55,12 +58,12 @@ def make_folder(path: Path) -> None:
         InputError: ``path`` or one of its parents is a file.
         CannotWrite: no permission, disk full, read-only.
     """
-    for place in (path, *path.parents):
-        if place.exists():
-            if not place.is_dir():
-                raise InputError(f"Expected a folder, received the file {place}. Choose another place with --out.")
-            break
     with write_errors(path):
+        for place in (path, *path.parents):
+            if place.exists():
+                if not place.is_dir():
+                    raise InputError(f"Expected a folder, received the file {place}. Choose another place with --out.")
+                break
         path.mkdir(parents=True, exist_ok=True)
 
 
@@ -72,7 +75,7 @@ def claim_folder(folder: Path) -> Iterator[None]:
         FolderConflict: another live process holds it.
         CannotWrite: the folder cannot be written.
     """
-    lock = FileLock(folder / ".lock")
+    lock = FileLock(folder / LOCK_NAME)
     with write_errors(folder):
         try:
             lock.acquire(timeout=0)
@@ -87,6 +90,10 @@ def claim_folder(folder: Path) -> Iterator[None]:
 
 
 def file_sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
+    """Hexadecimal SHA-256 of a file's bytes.
+
+    Raises:
+        CannotRead: it is missing, a folder, or may not be read.
+    """
+    with read_errors(path), path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from bboxbench.errors import CannotWrite, FolderConflict, InputError, unknown_name, write_errors
-from bboxbench.files import claim_folder, file_sha256, make_folder, write_atomically
+from bboxbench.errors import (
+    CannotRead,
+    CannotWrite,
+    FolderConflict,
+    InputError,
+    read_errors,
+    unknown_name,
+    write_errors,
+)
+from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -73,15 +81,48 @@ def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     assert file_sha256(path) == hashlib.sha256(b"abc" * 100_000).hexdigest()
 
 
+@pytest.mark.parametrize("place", ["none", "folder", "file/below"])
+def test_the_hash_of_what_is_no_file_is_bad_input(tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotRead, match=f"Cannot read .*{place}"):
+        file_sha256(tmp_path / place)
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS])
 def test_refusals_to_write_become_one_line_with_the_place(number: int) -> None:
     with pytest.raises(CannotWrite, match=r"^Cannot write /data/x: .*\.$"), write_errors("/elsewhere"):
         raise OSError(number, "no", "/data/x")
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO])
+def test_refusals_to_read_become_one_line_with_the_place_and_code_2(number: int) -> None:
+    with pytest.raises(CannotRead, match=r"^Cannot read /data/x: .*\.$") as caught, read_errors("/elsewhere"):
+        raise OSError(number, "no", "/data/x")
+    assert isinstance(caught.value, InputError)
+    assert caught.value.exit_code == 2
+
+
 def test_other_errors_of_the_system_are_not_disguised() -> None:
     with pytest.raises(IsADirectoryError), write_errors("x"):
         raise IsADirectoryError(errno.EISDIR, "no")
+    with pytest.raises(OSError, match="full"), read_errors("x"):
+        raise OSError(errno.ENOSPC, "full")
+
+
+def test_an_error_of_our_own_passes_both_ways_as_it_is() -> None:
+    with pytest.raises(CannotWrite, match=r"^no room$"), read_errors("x"), write_errors("y"):
+        raise CannotWrite("no room")
+
+
+def test_a_place_whose_name_is_too_long_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(CannotWrite, match="name is too long"):
+        make_folder(tmp_path / ("x" * 300) / "below")
+
+
+def test_the_lock_has_the_name_that_others_overlook(tmp_path: Path) -> None:
+    with claim_folder(tmp_path):
+        assert {entry.name for entry in tmp_path.iterdir()} <= {LOCK_NAME}
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

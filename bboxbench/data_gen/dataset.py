@@ -30,7 +30,7 @@ from bboxbench.data_gen.shards import (
 )
 from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.workers import usable_cores
-from bboxbench.errors import InputError, unknown_name
+from bboxbench.errors import InputError, read_errors, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,11 +52,6 @@ class Dataset:
     folder: Path
     _manifest: Manifest = field(repr=False)
 
-    @classmethod
-    def open(cls, folder: Path | str) -> Dataset:
-        """The same as `open_dataset`."""
-        return cls(Path(folder), read_manifest(Path(folder)))
-
     @property
     def spec(self) -> DatasetSpec:
         """What was drawn."""
@@ -74,8 +69,14 @@ class Dataset:
 
     @property
     def size_on_disk(self) -> int:
-        """Bytes of all shards together."""
-        return sum((self.folder / shard_file(number)).stat().st_size for number in range(len(self._manifest.shards)))
+        """Bytes of all shards together.
+
+        Raises:
+            InputError: a shard is missing; it is named.
+        """
+        with read_errors(self.folder):
+            numbers = range(len(self._manifest.shards))
+            return sum((self.folder / shard_file(number)).stat().st_size for number in numbers)
 
     def split(self, name: str) -> range:
         """Indices of the samples in ``train``, ``validation`` or ``test``.
@@ -174,15 +175,16 @@ class Dataset:
         """``boxes.csv`` as a frame, a row a sample.
 
         Raises:
-            InputError: the file is missing, or not the one that was written.
+            InputError: the file is missing, may not be read, or is not the one that was written.
         """
         import pandas as pd
 
         path = self.folder / TABLE
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+            with read_errors(path):
+                content = path.read_bytes()
+        except InputError as error:
+            raise InputError(f"{error} Restore it: {finish_command(self.spec, self.folder)}") from error
         if hashlib.sha256(content).hexdigest() != self._manifest.table_sha256:
             raise InputError(
                 f"{path} was changed since it was written; restore it: {finish_command(self.spec, self.folder)}"
@@ -249,6 +251,7 @@ def open_dataset(folder: Path | str) -> Dataset:
     """Open a finished data set.
 
     Raises:
-        InputError: there is none, it is unfinished, a newer bboxbench wrote it, or its manifest was changed.
+        InputError: there is none, it is unfinished, a newer bboxbench wrote it, or its manifest was changed or may not
+            be read.
     """
-    return Dataset.open(folder)
+    return Dataset(Path(folder), read_manifest(Path(folder)))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-from bboxbench.errors import InputError, unknown_name
+from bboxbench.errors import InputError, read_errors, unknown_name
 from bboxbench.files import file_sha256
 
 __all__ = ["FONT_NAMES", "font_path", "font_sha256", "open_font"]
@@ -53,7 +53,9 @@ def font_path(name: str) -> Path:
     if name not in FONT_NAMES:
         raise unknown_name("font", name, FONT_NAMES)
     path = _font_folder() / f"{name}.ttf"
-    if not path.is_file():
+    with read_errors(path):
+        there = path.is_file()
+    if not there:
         raise InputError(f"Expected the font file {path}, which is missing; install matplotlib again.")
     return path
 
@@ -66,6 +68,17 @@ def font_sha256(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def open_font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    """A face at ``size`` pixels per em. Kept open: opening it for every picture costs three quarters of the speed."""
-    # The other layout engine depends on what else is installed; this one is always there.
-    return ImageFont.truetype(str(font_path(name)), size, layout_engine=ImageFont.Layout.BASIC)
+    """A face at ``size`` pixels per em. Kept open: opening it for every picture costs three quarters of the speed.
+
+    Raises:
+        InputError: the name is not in `FONT_NAMES`, or its file is missing, may not be read or is damaged.
+    """
+    path = font_path(name)
+    # FreeType does not say why it cannot open a file.
+    with read_errors(path):
+        path.open("rb").close()
+    try:
+        # The other layout engine depends on what else is installed; this one is always there.
+        return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
+    except OSError as error:
+        raise InputError(f"The font file {path} is damaged ({error}); install matplotlib again.") from error

@@ -13,12 +13,13 @@ from bboxbench.data_gen.colours import Colour, luma
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.fonts import open_font
 from bboxbench.data_gen.samples import Sample
-from bboxbench.errors import InputError
+from bboxbench.errors import InputError, write_errors
 from bboxbench.files import make_folder, write_atomically
 
-__all__ = ["box_colour", "preview", "render_gallery"]
+__all__ = ["MAX_COUNT", "box_colour", "preview", "render_gallery"]
 
 MAX_COUNT = 400
+"""Samples on one page, and columns."""
 
 _CELL_WIDTH = 400
 """Pictures are enlarged by a whole number to about this width, so that a box off by one pixel can be seen."""
@@ -58,7 +59,9 @@ def preview(dataset: Dataset | Path | str, path: Path | str, count: int = 24, co
     for name, value, most in (("count", count, MAX_COUNT), ("columns", columns, MAX_COUNT)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most):
             raise InputError(f"Expected {name} to be a whole number from 1 to {most}, received {value!r}.")
-    if path.suffix.lower() != ".png" or path.is_dir():
+    with write_errors(path):
+        taken = path.is_dir()
+    if path.suffix.lower() != ".png" or taken:
         raise InputError(f"Expected the name of a .png file to write, received {path}.")
     data = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
     samples = list(data.samples(range(min(count, data.n))))

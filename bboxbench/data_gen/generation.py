@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bboxbench.data_gen.dataset import Dataset
+from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.manifest import (
     MANIFEST,
     TABLE,
@@ -30,12 +30,10 @@ from bboxbench.data_gen.shards import (
 )
 from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.workers import map_shards, usable_cores
-from bboxbench.errors import FolderConflict, InputError, write_errors
-from bboxbench.files import claim_folder, file_sha256, make_folder, write_atomically
+from bboxbench.errors import CannotRead, FolderConflict, InputError, write_errors
+from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically
 
 __all__ = ["generate"]
-
-_LOCK = ".lock"
 
 
 def generate(
@@ -61,22 +59,25 @@ def generate(
 
     Raises:
         FolderConflict: the folder holds another data set or something else, or another process is writing it.
-        InputError: the folder is a file, or ``workers`` is no whole number of 1 or more.
+        InputError: the folder is a file, what it says it holds may not be read, or ``workers`` is no whole number of 1
+            or more.
         CannotWrite: no space, no permission.
     """
     folder = Path(folder)
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
-    _refuse_conflicts(spec, folder)
-    if _is_complete(folder):
-        return Dataset.open(folder)
+    with write_errors(folder):
+        _refuse_conflicts(spec, folder)
+        complete = _is_complete(folder)
+    if complete:
+        return open_dataset(folder)
     make_folder(folder)
     with claim_folder(folder):
         # Another process may have begun, or ended, between the look and the claim.
         _refuse_conflicts(spec, folder)
         if not _is_complete(folder):
             _draw_all(spec, folder, workers or usable_cores(), on_progress or (lambda done, total: None))
-    return Dataset.open(folder)
+    return open_dataset(folder)
 
 
 def _refuse_conflicts(spec: DatasetSpec, folder: Path) -> None:
@@ -103,13 +104,16 @@ def _held_spec(folder: Path) -> DatasetSpec | None:
         if (folder / MANIFEST).is_file():
             return read_manifest(folder).spec
         return read_unfinished(folder)
+    except CannotRead:
+        # What it holds is not known, so nobody is told to delete it.
+        raise
     except InputError as error:
         raise FolderConflict(f"{error} Choose another folder with --out, or delete {folder}.") from error
 
 
 def _is_leftover(name: str) -> bool:
     """Whether a file is one that a generate killed in its first moments leaves in an otherwise empty folder."""
-    return name == _LOCK or name.startswith(f".{UNFINISHED}.tmp")
+    return name == LOCK_NAME or name.startswith(f".{UNFINISHED}.tmp")
 
 
 def _is_complete(folder: Path) -> bool:
@@ -121,7 +125,7 @@ def _is_complete(folder: Path) -> bool:
     listed += [(shard["file"], str(shard.get("file_sha256"))) for shard in manifest.shards]
     try:
         return all(file_sha256(folder / name) == expected for name, expected in listed)
-    except OSError:
+    except CannotRead:
         return False
 
 

@@ -1,6 +1,6 @@
 """Exact ink: what one character covers in one face at one size, as rendered and never as measured.
 
-Text-measuring calls give the advance box, which is the ink's box for 15 % of letters. Here the character is rendered,
+Text-measuring calls give boxes that are the ink's box for few letters. Here the character is rendered,
 and the rendered mask is cut to what is in it.
 """
 

@@ -17,7 +17,7 @@ from bboxbench import __version__
 from bboxbench.data_gen.fonts import font_path, font_sha256
 from bboxbench.data_gen.shards import ARRAY_NAMES, SHARD_ROWS, shard_file, shard_rows, split_ranges
 from bboxbench.data_gen.spec import LETTERS_SIZES, DatasetSpec
-from bboxbench.errors import InputError
+from bboxbench.errors import InputError, read_errors
 
 __all__ = ["MANIFEST", "TABLE", "UNFINISHED", "Manifest", "finish_command", "read_manifest", "read_unfinished"]
 
@@ -100,8 +100,10 @@ def finish_command(spec: DatasetSpec, folder: Path) -> str:
 
 
 def _load(path: Path, kind: str) -> dict[str, Any]:
+    with read_errors(path):
+        text = path.read_bytes()
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"Expected JSON in {path}, which cannot be read as such: {error}.") from error
     if not isinstance(content, dict) or content.get("kind") != kind:
@@ -119,34 +121,43 @@ def read_unfinished(folder: Path) -> DatasetSpec | None:
     """The spec of an unfinished folder; None where the folder does not say it is one.
 
     Raises:
-        InputError: the mark cannot be understood.
+        InputError: the mark cannot be read or understood.
     """
     path = folder / UNFINISHED
-    if not path.is_file():
+    with read_errors(path):
+        there = path.is_file()
+    if not there:
         return None
     return _spec(_load(path, f"unfinished {KIND}"), path)
+
+
+def _nothing_to_read(folder: Path) -> InputError:
+    """What is said of a folder without a manifest."""
+    if not folder.is_dir():
+        what = "a file" if folder.exists() else "nothing"
+        return InputError(f"Expected a data set's folder at {folder}, found {what}. Draw one: bboxbench generate.")
+    unfinished = read_unfinished(folder)
+    if unfinished is None:
+        return InputError(f"Expected a data set in {folder}, which has no {MANIFEST}. Draw one: bboxbench generate.")
+    done = len(list((folder / "shards").glob("*.npz")))
+    total = -(-unfinished.n // SHARD_ROWS)
+    return InputError(
+        f"The data set in {folder} is unfinished, {done} of {total} shards are there. "
+        f"Finish it: {finish_command(unfinished, folder)}"
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read and check ``dataset.json``.
 
     Raises:
-        InputError: there is none, the folder is unfinished, a newer bboxbench wrote it, or it contradicts itself.
+        InputError: there is none, the folder is unfinished, a newer bboxbench wrote it, it contradicts itself, or it
+            may not be read.
     """
     path = folder / MANIFEST
-    if not path.is_file():
-        if not folder.is_dir():
-            what = "a file" if folder.exists() else "nothing"
-            raise InputError(f"Expected a data set's folder at {folder}, found {what}. Draw one: bboxbench generate.")
-        unfinished = read_unfinished(folder)
-        if unfinished is None:
-            raise InputError(f"Expected a data set in {folder}, which has no {MANIFEST}. Draw one: bboxbench generate.")
-        done = len(list((folder / "shards").glob("*.npz")))
-        total = -(-unfinished.n // SHARD_ROWS)
-        raise InputError(
-            f"The data set in {folder} is unfinished, {done} of {total} shards are there. "
-            f"Finish it: {finish_command(unfinished, folder)}"
-        )
+    with read_errors(path):
+        if not path.is_file():
+            raise _nothing_to_read(folder)
     content = _load(path, KIND)
     spec = _spec(content, path)
     shards, table = content.get("shards"), content.get("boxes_csv")

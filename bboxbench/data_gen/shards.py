@@ -16,7 +16,7 @@ import numpy.typing as npt
 from bboxbench.data_gen.colours import hexadecimal, luma
 from bboxbench.data_gen.samples import paint_sample
 from bboxbench.data_gen.spec import DatasetSpec
-from bboxbench.errors import InputError
+from bboxbench.errors import InputError, read_errors
 
 __all__ = [
     "ARRAY_NAMES",
@@ -145,19 +145,22 @@ def read_arrays(path: Path, spec: DatasetSpec, shard: int, names: tuple[str, ...
     """Read some arrays of a shard. What the file says of itself is checked before anything of that size is made.
 
     Raises:
-        InputError: the file is missing, cut, no shard, or not of this spec's shape; it names the file.
+        InputError: the file is missing, may not be read, is cut, no shard, or not of this spec's shape; it names the
+            file.
     """
     arrays: Arrays = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in names:
-                dtype, shape = _expected(spec, len(shard_rows(spec, shard)), name)
-                with archive.open(f"{name}.npy") as member:
-                    arrays[name] = _read_array(member, dtype, shape)
-    except FileNotFoundError:
-        raise InputError(f"The shard {path} is missing.") from None
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"The shard {path} is damaged ({type(error).__name__}: {error}).") from error
+    damages = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError, NotImplementedError, RuntimeError)
+    with read_errors(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for name in names:
+                    dtype, shape = _expected(spec, len(shard_rows(spec, shard)), name)
+                    with archive.open(f"{name}.npy") as member:
+                        arrays[name] = _read_array(member, dtype, shape)
+        except FileNotFoundError:
+            raise InputError(f"The shard {path} is missing.") from None
+        except damages as error:
+            raise InputError(f"The shard {path} is damaged ({type(error).__name__}: {error}).") from error
     return arrays
 
 

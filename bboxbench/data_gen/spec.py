@@ -87,7 +87,7 @@ class DatasetSpec:
 
     @classmethod
     def letters(cls, n: int = 40_000, seed: int = 0, **changes: Any) -> DatasetSpec:
-        """The default recipe: A-Z and a-z, 48 to 64 px, plain colours, pictures of 200 x 100.
+        """The default recipe: A-Z and a-z in `LETTERS_FONTS`, 48 to 64 px, plain colours, pictures of 200 x 100.
 
         Args:
             n: number of samples.

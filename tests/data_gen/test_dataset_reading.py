@@ -142,6 +142,24 @@ def test_what_is_not_harmed_can_still_be_read(copy: Path) -> None:
     assert open_dataset(copy).images("train").shape[0] == 690
 
 
+def test_a_table_or_shard_that_is_gone_is_bad_input(copy: Path) -> None:
+    data = open_dataset(copy)
+    (copy / "boxes.csv").unlink()
+    with pytest.raises(InputError, match=r"Cannot read .*boxes\.csv: it does not exist\. Restore it: "):
+        data.table()
+    (copy / "shards" / "00001.npz").unlink()
+    with pytest.raises(InputError, match=r"Cannot read .*00001\.npz"):
+        _ = data.size_on_disk
+
+
+def test_a_folder_in_the_place_of_a_shard_is_named(copy: Path) -> None:
+    path = copy / "shards" / "00001.npz"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(InputError, match=r"Cannot read .*00001\.npz: expected a file, found a folder"):
+        open_dataset(copy).boxes("test")
+
+
 def test_a_changed_table_is_refused(copy: Path) -> None:
     path = copy / "boxes.csv"
     path.write_text(path.read_text().replace("train", "test", 1))

@@ -16,7 +16,7 @@ import pytest
 
 from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, generate, open_dataset
 from bboxbench.data_gen.shards import array_sha256, draw_shard, pack_shard, read_arrays
-from bboxbench.data_gen.workers import map_shards
+from bboxbench.data_gen.workers import map_shards, usable_cores
 from bboxbench.errors import BboxbenchError, CannotWrite, FolderConflict, InputError
 
 COMMAND = [sys.executable, "-m", "bboxbench"]
@@ -279,6 +279,17 @@ def test_an_error_in_a_worker_keeps_its_kind_and_its_exit_code() -> None:
 
 def complain(context: dict[str, object], shard: int) -> dict[str, object]:
     raise CannotWrite("no room")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not tie processes to cores")
+def test_cores_that_this_process_may_not_use_do_not_count() -> None:
+    allowed = os.sched_getaffinity(0)
+    assert usable_cores() == len(allowed)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from bboxbench.boxes import mask_to_box
-from bboxbench.data_gen import DatasetSpec
+from bboxbench.data_gen import DatasetSpec, fonts
 from bboxbench.data_gen.fonts import FONT_NAMES, font_path, open_font
 from bboxbench.data_gen.glyphs import check_glyph, ink_mask
 from bboxbench.errors import InputError
@@ -85,6 +86,20 @@ def test_fonts_are_opened_once_and_with_the_engine_that_is_always_there() -> Non
     font = open_font("DejaVuSans", 31)
     assert font is open_font("DejaVuSans", 31)
     assert font.layout_engine == ImageFont.Layout.BASIC
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "Cannot read .*: it does not exist"), (b"no font", "is damaged.*install matplotlib")]
+)
+def test_a_font_that_cannot_be_read_is_bad_input(
+    content: bytes | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "face.ttf"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setattr(fonts, "font_path", lambda name: path)
+    with pytest.raises(InputError, match=said):
+        open_font.__wrapped__("DejaVuSans", 20)
 
 
 def test_finding_the_fonts_does_not_import_matplotlib() -> None:
