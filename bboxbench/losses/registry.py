@@ -103,8 +103,9 @@ def _import(path: str) -> Any:
     module_name, _, attribute = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except (ImportError, ValueError, TypeError) as error:
-        raise ValueError(f"Cannot import the loss '{path}': {error}.") from error
+    except Exception as error:  # whatever somebody else's module does while it is imported
+        words = " ".join(str(error).split())
+        raise ValueError(f"Cannot import the loss '{path}': {type(error).__name__}: {words}.") from error
     found = getattr(module, attribute, None)
     if found is None:
         public = [key for key in vars(module) if not key.startswith("_")]

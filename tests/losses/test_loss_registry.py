@@ -122,6 +122,25 @@ def test_a_path_that_leads_nowhere_says_where_it_ends():
         message_of(lambda path=path: get(path))
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def loss(y_true, y_pred)\n    return 0\n", "SyntaxError: expected ':' (spoilt_losses.py, line 1)."),
+        ("loss = keras.losses.Loss\n", "NameError: name 'keras' is not defined."),
+        ("weights = open('no_such_file.txt')\n", "FileNotFoundError: [Errno 2] No such file"),
+        ("import a_module_that_is_not_there\n", "ModuleNotFoundError: No module named 'a_module_that_is_not_there'."),
+        ("1 / 0\n", "ZeroDivisionError: division by zero."),
+        ("raise RuntimeError('two\\nlines')\n", "RuntimeError: two lines."),
+    ],
+)
+def test_a_module_that_fails_while_it_is_imported_says_how_in_one_line(source, said, tmp_path, monkeypatch):
+    (tmp_path / "spoilt_losses.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert message_of(lambda: get("spoilt_losses:loss")).startswith(
+        f"Cannot import the loss 'spoilt_losses:loss': {said}"
+    )
+
+
 @pytest.mark.usefixtures("clean_registry")
 def test_registering_adds_a_name_by_decorator_or_call():
     @register("first")
