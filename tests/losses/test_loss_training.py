@@ -48,12 +48,29 @@ def test_every_guarded_loss_trains_a_small_network(name):
 
 def test_the_unguarded_logarithm_destroys_a_network_that_begins_beside_its_targets():
     inputs, boxes = small_data(16)
+    beside = boxes * 0.1
     model = small_model(get("iou_unguarded"))
+    assert (np.asarray(model(inputs))[:, :2] > beside[:, 2:]).any(axis=1).all()
+    history = model.fit(inputs, beside, epochs=1, batch_size=16, verbose=0).history
+    assert not np.isfinite(history["loss"]).any()
+    assert all(np.isnan(weights).all() for weights in model.get_weights())
+
+
+def test_the_guarded_logarithm_leaves_such_a_network_as_it_is():
+    inputs, boxes = small_data(16)
+    model = small_model(get("iou"))
+    before = model.get_weights()
     history = model.fit(inputs, boxes * 0.1, epochs=1, batch_size=16, verbose=0).history
-    beside = not np.isfinite(history["loss"]).all()
-    model.set_weights([np.zeros_like(w) for w in model.get_weights()])  # a box without area at the centre
+    assert np.isfinite(history["loss"]).all()
+    for weights, old in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weights, old)
+
+
+def test_the_unguarded_logarithm_destroys_a_network_that_begins_without_area():
+    inputs, boxes = small_data(16)
+    model = small_model(get("iou_unguarded"))
+    model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
     model.fit(inputs, boxes, epochs=1, batch_size=16, verbose=0)
-    assert beside or all(np.isnan(w).any() for w in model.get_weights())
     assert np.isnan(model.get_weights()[-1]).all()
 
 
