@@ -12,8 +12,6 @@ from bboxbench.cli.numbers import whole_number
 
 __all__ = ["add_to"]
 
-MAX_COUNT = 400
-
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
@@ -31,10 +29,10 @@ def preview(
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Picture to write; by default DIR/preview.png.")
     ] = None,
     count: Annotated[
-        int, typer.Option(parser=whole_number(1, MAX_COUNT), metavar="N", help="Samples to show, from the first on.")
+        int, typer.Option(parser=whole_number(1), metavar="N", help="Samples to show, from the first on.")
     ] = 24,
     columns: Annotated[
-        int | None, typer.Option(parser=whole_number(1, MAX_COUNT), metavar="N", help="Pictures side by side.")
+        int | None, typer.Option(parser=whole_number(1), metavar="N", help="Pictures side by side.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors and the path.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,

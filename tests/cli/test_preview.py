@@ -43,7 +43,9 @@ def test_it_writes_where_it_is_told_to(capsys, folder: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--count", "0"], "'--count': expected a whole number from 1 to 400, received '0'"),
+        (["--count", "0"], "'--count': expected a whole number of 1 or more, received '0'"),
+        (["--count", "401"], "Expected count to be a whole number from 1 to 400, received 401"),
+        (["--columns", "401"], "Expected columns to be a whole number from 1 to 400, received 401"),
         (["--count", "many"], "received 'many'"),
         (["--columns", "-1"], "received '-1'"),
         (["--out", "page.bmp"], ".png file to write, received page.bmp"),
