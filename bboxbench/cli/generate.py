@@ -38,7 +38,9 @@ def generate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="Folder to draw into; by default data/letters-nN-seedN."),
+        typer.Option(
+            "--out", "-o", metavar="DIR", readable=False, help="Folder to draw into; by default data/letters-nN-seedN."
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(parser=whole_number(1), metavar="N", help="Processes; by default one per usable core.")

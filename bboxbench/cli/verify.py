@@ -10,6 +10,7 @@ import typer
 
 from bboxbench.cli.console import Console, duration
 from bboxbench.cli.numbers import whole_number
+from bboxbench.errors import InputError
 
 __all__ = ["add_to"]
 
@@ -18,7 +19,8 @@ def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command(
         "verify",
-        epilog="Example:\n\n`bboxbench verify data/letters-n40000-seed0` - exit code 0 if every box is exact, else 1",
+        epilog="Example:\n\n"
+        "`bboxbench verify data/letters-n40000-seed0` - exit code 0 if every box and hash is right, else 2",
     )(verify)
 
 
@@ -33,15 +35,16 @@ def verify(
     """Find every box again from the pixels and check every hash.
 
     The recorded boxes are believed no more than the rest: the background is taken to be the colour of most pixels, the
-    box the tightest round all others. What does not agree is named, one line each.
+    box the tightest round all others. What does not agree is named on stdout, one line each.
     """
     from bboxbench.data_gen import open_dataset
     from bboxbench.data_gen import verify as check
+    from bboxbench.data_gen.manifest import finish_command
 
     console = Console(quiet, as_json)
-    total = open_dataset(folder).n
+    dataset = open_dataset(folder)
     start = time.monotonic()
-    with console.progress("Checking", total, "pictures") as ticker:
+    with console.progress("Checking", dataset.n, "pictures") as ticker:
         found = check(folder, workers, lambda done, total: ticker.update(done))
     seconds = time.monotonic() - start
     for problem in found.problems:
@@ -51,7 +54,10 @@ def verify(
     console.event(
         "done", folder=str(folder), total=found.total, exact=found.exact, problems=len(found.problems), seconds=seconds
     )
-    if found.problems:
-        console.say("The command that made the data set restores what is missing or changed.")
-        raise typer.Exit(1)
+    if count := len(found.problems):
+        raise InputError(
+            f"Expected in {folder} what was written there, found {count:,} "
+            f"difference{'s' if count > 1 else ''}, listed on stdout. "
+            f"Restore it: {finish_command(dataset.spec, folder)}"
+        )
     console.say(f"Every hash agrees too. It took {duration(seconds)}.")

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bboxbench import __version__, cli
+from bboxbench.cli import commands
+from bboxbench.data_gen import DatasetSpec, generate
 from bboxbench.errors import BboxbenchError, CannotWrite, FolderConflict, InputError, unknown_name, write_errors
 
 
@@ -32,7 +39,7 @@ def test_every_error_ends_in_one_line_and_its_exit_code(
     def fail(*words: object, **options: object) -> None:
         raise error("it went\nwrong")
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(commands, "app", fail)
     assert run("sweep") == code
     out, err = capsys.readouterr()
     assert out == ""
@@ -45,7 +52,7 @@ def test_debug_shows_where_it_happened(monkeypatch: pytest.MonkeyPatch, capsys: 
     def fail(*words: object, **options: object) -> None:
         raise InputError("wrong")
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(commands, "app", fail)
     assert run("sweep", "--debug") == 2
     assert "Traceback" in capsys.readouterr().err
 
@@ -115,8 +122,6 @@ def test_an_unknown_name_far_from_all_gets_the_list_and_no_guess() -> None:
 
 
 def test_refusals_of_the_system_become_one_line_and_other_errors_pass() -> None:
-    import errno
-
     with pytest.raises(CannotWrite, match=r"no space.*"), write_errors("x"):
         raise OSError(errno.ENOSPC, "full", "y")
     with pytest.raises(ConnectionError), write_errors("x"):
@@ -143,3 +148,103 @@ def test_a_reader_that_goes_away_leaves_no_traceback() -> None:
     process.wait(timeout=60)
     process.stderr.close()
     assert b"Traceback" not in error
+
+
+INTERRUPT_WHILE_IMPORTING = """
+import os, signal, sys
+sys.modules.pop("typer", None)
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == WANTED:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+"""
+AS_SCRIPT = "from bboxbench.cli import main\nmain(['--help'])\n"
+AS_MODULE = "import runpy\nsys.argv[1:] = ['--help']\nrunpy.run_module('bboxbench', run_name='__main__')\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
+@pytest.mark.parametrize("start", [AS_SCRIPT, AS_MODULE], ids=["script", "module"])
+@pytest.mark.parametrize("name", ["bboxbench.cli.commands", "typer", "bboxbench.errors", "rich.progress"])
+def test_ctrl_c_while_it_is_still_loading_is_130_and_one_line(name: str, start: str) -> None:
+    code = f"WANTED = {name!r}\n{INTERRUPT_WHILE_IMPORTING}{start}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.startswith("Interrupted")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_way_in_imports_nothing_that_takes_time() -> None:
+    code = "import sys; before = set(sys.modules); import bboxbench.cli; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {"__future__", "bboxbench", "bboxbench.cli"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file on a disk that is always full")
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["generate", "--n", "2", "--json"]], ids=" ".join)
+def test_a_full_disk_behind_stdout_is_4_and_one_line(words: list[str], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bboxbench", *words], stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, check=False
+        )
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[-1].startswith(b"Error: Cannot write the output: no space is left")
+    assert b"Exception ignored" not in done.stderr
+
+
+def test_what_cannot_be_opened_is_never_called_the_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*words: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "secret.toml")
+
+    monkeypatch.setattr(commands, "app", fail)
+    assert run("sweep") == 1
+    assert "Cannot write" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions of this kind are POSIX's")
+@pytest.mark.parametrize("command", ["verify", "preview", "generate"])
+@pytest.mark.parametrize("locked", ["dataset.json", "shards/00000.npz", "."])
+def test_a_data_set_that_may_not_be_read_is_said_to_be_that(command: str, locked: str, readable: Path) -> None:
+    (readable / locked).chmod(0)
+    # Root may read anything, so it becomes somebody else, once a first run has imported all that is imported late.
+    child = (
+        "import os, sys\nfrom bboxbench.cli import main\n"
+        "command, folder = sys.argv[1:]\n"
+        "try: main(['generate', '--n', '3', '--out', folder + '-2', '--quiet'])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "try: main(['preview', folder + '-2', '--quiet'])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "if os.geteuid() == 0: os.setuid(65534)\n"
+        "main(['generate', '--n', '3', '--out', folder] if command == 'generate' else [command, folder])\n"
+    )
+    arguments = [sys.executable, "-c", child, command, str(readable)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    error = done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    if command == "generate" and locked != "dataset.json":
+        # A folder is generate's to write, and it draws a shard that it cannot read again.
+        assert (done.returncode, "Cannot write" in error) == (4, True), done.stderr
+    else:
+        assert done.returncode == 2, done.stderr
+        said = done.stdout if (command, locked) == ("verify", "shards/00000.npz") else error
+        # Typer itself looks at the folder, and has words of its own.
+        assert (
+            f"'{readable}' is not readable" in said if locked == "." else f"Cannot read {readable / locked}: " in said
+        )
+        assert "permission denied" in said or locked == "."
+
+
+@pytest.fixture
+def readable() -> Iterator[Path]:
+    """A data set of three in a folder that everybody may enter."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        folder = Path(place) / "d"
+        generate(DatasetSpec.letters(n=3), folder, 1)
+        yield folder
+        folder.chmod(0o755)

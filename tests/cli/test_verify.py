@@ -27,34 +27,40 @@ def test_a_sound_data_set_is_0_and_says_how_many(capsys, folder: Path) -> None:
     assert (code, out) == (0, "1,200 of 1,200 boxes exact\n")
 
 
-def test_problems_are_1_with_a_line_each(capsys, folder: Path) -> None:
+def test_problems_are_2_with_a_line_each_and_one_on_stderr(capsys, folder: Path) -> None:
     path = folder / "shards" / "00001.npz"
     with np.load(path) as shard:
         arrays = dict(shard)
     arrays["boxes"][3, 0] += 1
     np.savez(path, **arrays)
-    code, out, err = run(capsys, str(folder), "--workers", "1")
-    assert code == 1
+    code, out, err = run(capsys, str(folder), "--workers", "1", "--quiet")
+    assert code == 2
     lines = out.splitlines()
     assert lines[-1] == "1,199 of 1,200 boxes exact"
     assert any("00001.npz: its boxes are not those" in line for line in lines)
     assert any("sample 1003: recorded the box" in line for line in lines)
-    assert "restores" in err
+    assert err.startswith(f"Error: Expected in {folder} what was written there, found {len(lines) - 1} differences, ")
+    assert "Restore it: " in err
+    assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("harm", ["missing", "cut"])
-def test_a_missing_or_cut_shard_is_named(capsys, folder: Path, harm: str) -> None:
+@pytest.mark.parametrize("harm", ["missing", "cut", "a folder"])
+def test_a_shard_that_cannot_be_read_is_named(capsys, folder: Path, harm: str) -> None:
     path = folder / "shards" / "00001.npz"
-    if harm == "missing":
-        path.unlink()
-    else:
-        path.write_bytes(path.read_bytes()[:500])
-    code, out, err = run(capsys, str(folder), "--json", "--workers", "1")
+    data = path.read_bytes()
+    path.unlink()
+    if harm == "cut":
+        path.write_bytes(data[:500])
+    elif harm == "a folder":
+        path.mkdir()
+    code, out, err = run(capsys, str(folder), "--json", "--workers", "1", "--quiet")
     events = [json.loads(line) for line in out.splitlines()]
-    assert code == 1
-    assert "00001.npz is" in events[0]["text"]
+    assert code == 2
+    assert [event["event"] for event in events] == ["problem", "done"]
+    assert "00001.npz" in events[0]["text"]
     assert (events[-1]["exact"], events[-1]["total"]) == (1000, 1200)
-    assert "Error" not in err
+    assert "found 1 difference, listed on stdout. Restore it: " in err
+    assert err.count("\n") == 1
 
 
 def test_no_data_set_is_2_in_one_line(capsys, tmp_path: Path) -> None:
