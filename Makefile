@@ -14,7 +14,7 @@ help: ## these lines
 
 setup: $(READY) ## make .venv by requirements.lock (TensorFlow is large: some minutes)
 
-$(READY): requirements.lock pyproject.toml scripts/setup.sh
+$(READY): requirements.lock scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
 
 demo: $(READY) ## draw 4,000 letters, train 8 networks, show what became of them

@@ -24,7 +24,8 @@ settings never meet in one folder.
 | `sweep.json` | the spec as it was resolved, its hash, the environment |
 | `journal.jsonl` | the truth: one synced line a finished run, appended and never changed |
 | `predictions/<run_id>.npz` | the predicted boxes of all test pictures: `boxes`, float16 (n, 4), xyxy divided by width and height |
-| `runs.csv`, `distribution.csv`, `baselines.csv`, `epochs.csv`, `iou_histogram.csv` | made anew from the journal after every run |
+| `runs.csv`, `distribution.csv`, `epochs.csv`, `iou_histogram.csv` | made anew from the journal after every run |
+| `baselines.csv` | made from the data set at the start of every sweep |
 | `report/box_accuracy.png` | every run as a dot |
 
 The same command goes on where it stopped. More seeds, losses or initializers add to the folder; other settings or other

@@ -13,10 +13,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bboxbench"
 HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "sklearn", "scipy")
 
-GROUND = {"bboxbench", "bboxbench.errors", "bboxbench.boxes", "bboxbench.files"}
+GROUND = {"bboxbench", "bboxbench.errors", "bboxbench.boxes", "bboxbench.files", "bboxbench.jsonl"}
 MAY_IMPORT = {
     "errors": {"bboxbench"},
     "boxes": {"bboxbench", "bboxbench.errors"},
+    "jsonl": set(),
     "files": {"bboxbench", "bboxbench.errors"},
     "data_gen": GROUND | {"bboxbench.data_gen"},
     "losses": {"bboxbench.losses"},

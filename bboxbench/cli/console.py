@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from typing import Any
 
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from bboxbench.jsonl import json_line
 
 __all__ = ["Console", "Ticker", "duration"]
 
@@ -81,6 +82,11 @@ class Console:
         if not self.quiet:
             self.stderr.print(text, markup=False, soft_wrap=True)
 
+    def warn(self, text: str) -> None:
+        """A line that a person must see, on stderr, also with ``--quiet``."""
+        self.stderr.print(f"Warning: {text}", markup=False, soft_wrap=True)
+        self.event("warning", text=text)
+
     def show(self, text: str) -> None:
         """A line of the answer, on stdout; not with ``--json``, which has its own form of it."""
         if not self.as_json:
@@ -89,7 +95,7 @@ class Console:
     def event(self, kind: str, **values: Any) -> None:
         """One JSON object on one line of stdout, with ``--json`` only."""
         if self.as_json:
-            sys.stdout.write(json.dumps({"event": kind, **values}, default=str) + "\n")
+            sys.stdout.write(json_line({"event": kind, **values}))
             sys.stdout.flush()
 
     def status(self, text: str) -> AbstractContextManager[object]:

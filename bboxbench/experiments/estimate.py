@@ -38,7 +38,7 @@ class Calibration:
         return self.start + spec.epochs * (steps * self.step + n_validation * self.picture) + n_test * self.picture
 
 
-def calibrate(spec: SweepSpec, run: Run, width: int = 200, height: int = 100) -> Calibration:
+def calibrate(spec: SweepSpec, run: Run, width: int, height: int, n_train: int) -> Calibration:
     """Train ``run`` for a few steps on random pictures and time it; takes some seconds.
 
     The time of a step does not depend on what the pictures show, and hardly on the loss: it is timed with mse, so that
@@ -46,9 +46,10 @@ def calibrate(spec: SweepSpec, run: Run, width: int = 200, height: int = 100) ->
     """
     run = replace(run, cell=replace(run.cell, loss="mse"))
     rng = np.random.default_rng(0)
-    grey = rng.integers(0, 256, (max(spec.batch_size, PREDICT_BATCH), height, width), np.uint8)
-    corners = np.sort(rng.random((spec.batch_size, 2, 2), np.float32), axis=1)
-    batch, boxes = normalise(grey[: spec.batch_size]), corners.reshape(-1, 4)
+    rows = min(spec.batch_size, n_train)
+    grey = rng.integers(0, 256, (max(rows, PREDICT_BATCH), height, width), np.uint8)
+    corners = np.sort(rng.random((rows, 2, 2), np.float32), axis=1)
+    batch, boxes = normalise(grey[:rows]), corners.reshape(-1, 4)
     clock = time.perf_counter()
     model = FitEngine(spec).compiled(run, width, height)
     model.train_on_batch(batch, boxes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -71,7 +72,9 @@ class FitEngine:
             try:
                 self._train_run(result, data, on_epoch)
             except Exception as error:
-                result.error = " ".join(f"{type(error).__name__}: {error}".split())
+                # Keras colours its messages for a terminal.
+                plain = re.sub(r"\x1b\[[0-9;]*m", "", f"{type(error).__name__}: {error}")
+                result.error = " ".join(plain.split())
             finally:
                 # Keras keeps every graph of a process alive otherwise: memory would grow from run to run.
                 keras.backend.clear_session(free_memory=True)

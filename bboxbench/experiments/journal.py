@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bboxbench.errors import InputError, write_errors
+from bboxbench.errors import InputError, read_errors, write_errors
+from bboxbench.jsonl import json_line
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "read_records"]
 
 
 class Journal:
-    """An append-only file of JSON lines, one a finished run, known by its ``run_id``.
+    """An append-only file of JSON lines, one a finished run: its ``run_id``, ``row``, ``epochs`` and ``histogram``.
 
     A line counts once its newline is on disk. What stands behind the last newline is the torn tail of a process that
     died while writing: opening sets it aside in a file of its own beside the journal and goes on.
@@ -30,19 +31,9 @@ class Journal:
 
     def __init__(self, path: Path, warn: Callable[[str], None] = lambda _: None) -> None:
         self.path = path
-        content = path.read_bytes() if path.exists() else b""
-        whole = content[: content.rfind(b"\n") + 1]
-        self._records: dict[str, dict[str, Any]] = {}
-        for number, line in enumerate(whole.splitlines(), start=1):
-            record = _record(line)
-            if record is None:
-                raise InputError(
-                    f"Line {number} of {path} is not a record of a run. Restore the file, or remove that line: "
-                    "its run is then trained again."
-                )
-            self._records[record["run_id"]] = record
-        if tail := content[len(whole) :]:
-            self._set_aside(tail, len(whole), warn)
+        self._records, tail, length = _read(path)
+        if tail:
+            self._set_aside(tail, length, warn)
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -55,8 +46,7 @@ class Journal:
         Raises:
             CannotWrite: disk full, no permission. The journal is then as it was before.
         """
-        # NaN and infinity are not JSON, but Python reads and writes them alike, and a lost loss must stay visible.
-        line = (json.dumps(record, separators=(",", ":")) + "\n").encode()
+        line = json_line(record).encode()
         # Unbuffered: closing a buffered file would write the rest of a line that has just been taken back.
         with write_errors(self.path), self.path.open("ab", buffering=0) as stream:
             before = stream.tell()
@@ -68,7 +58,7 @@ class Journal:
             except OSError:
                 os.ftruncate(stream.fileno(), before)
                 raise
-        self._records[record["run_id"]] = record
+        self._records[record["run_id"]] = json.loads(line)
 
     def _set_aside(self, tail: bytes, length: int, warn: Callable[[str], None]) -> None:
         number = 1
@@ -82,9 +72,39 @@ class Journal:
         warn(f"The journal ended in a torn line of {len(tail)} bytes: set aside in {place}. Its run is trained again.")
 
 
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """The records of a journal that somebody may be writing: nothing is mended, a torn tail is passed over.
+
+    Raises:
+        InputError: a whole line is not a record.
+    """
+    return list(_read(path)[0].values())
+
+
+def _read(path: Path) -> tuple[dict[str, dict[str, Any]], bytes, int]:
+    """The newest record of each run, the torn tail, and how many bytes stand before it."""
+    with read_errors(path):
+        content = path.read_bytes() if path.exists() else b""
+    length = content.rfind(b"\n") + 1
+    records: dict[str, dict[str, Any]] = {}
+    for number, line in enumerate(content[:length].splitlines(), start=1):
+        record = _record(line)
+        if record is None:
+            raise InputError(
+                f"Line {number} of {path} is not a record of a run. Restore the file, or remove that line: "
+                "its run is then trained again."
+            )
+        records[record["run_id"]] = record
+    return records, content[length:], length
+
+
 def _record(line: bytes) -> dict[str, Any] | None:
+    """The record of a line, None where it is not one."""
     try:
         record = json.loads(line)
     except ValueError:
         return None
-    return record if isinstance(record, dict) and isinstance(record.get("run_id"), str) else None
+    form = {"run_id": str, "row": dict, "epochs": list, "histogram": list}
+    if not isinstance(record, dict) or not all(isinstance(record.get(name), kind) for name, kind in form.items()):
+        return None
+    return record if isinstance(record["row"].get("status"), str) else None

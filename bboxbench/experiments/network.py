@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from bboxbench.errors import unknown_name
+from bboxbench.errors import InputError, unknown_name
 from bboxbench.experiments.recipe import Recipe
 from bboxbench.experiments.resolve import initializer
 from bboxbench.experiments.seeds import layer_seed
@@ -20,6 +20,8 @@ __all__ = ["HEADS", "STARTS", "BoxHead", "build_network", "output_bias"]
 
 HEADS = ("corners", "centre_size", "ordered")
 STARTS = ("zeros", "wide")
+SMALLEST = 16 + 3 - 1
+"""Side of the smallest picture, in pixels, of which one 3x3 pool is left behind the 16x16 convolution."""
 WIDE_BOX = (0.25, 0.25, 0.75, 0.75)
 """The first box of the start ``wide``, relative to the picture."""
 
@@ -123,8 +125,11 @@ def build_network(
         A `keras.Model`, not compiled.
 
     Raises:
-        InputError: an unknown head, start or initializer, or a parameter the initializer does not take.
+        InputError: an unknown head, start or initializer, a parameter the initializer does not take, or pictures that
+            are smaller than the convolution and the pool behind it.
     """
+    if min(width, height) < SMALLEST:
+        raise InputError(f"Expected pictures of at least {SMALLEST}x{SMALLEST}. Received: {width}x{height}.")
     layers = keras.layers
 
     def weights(name: str, **more: Any) -> dict[str, Any]:

@@ -43,17 +43,6 @@ class Cell:
         """A fresh `keras.optimizers.Optimizer`."""
         return resolve.optimizer(Recipe.parse(self.optimizer, "optimizer"), self.learning_rate)
 
-    def identity(self) -> dict[str, Any]:
-        """What the cell computes, however it is spelled."""
-        kernel = resolve.initializer(Recipe.parse(self.initializer, "initializer"), seed=0)
-        return {
-            "loss": resolve.identity(self.make_loss()),
-            "initializer": resolve.identity(kernel),
-            "optimizer": resolve.identity(self.make_optimizer()),
-            "head": self.head,
-            "start": self.start,
-        }
-
 
 @dataclass(frozen=True)
 class Run:
@@ -78,10 +67,12 @@ def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
     Raises:
         InputError: an unknown name or a wrong parameter on any axis, or two spellings of one cell.
     """
-    rates = {text: _optimizer(text) for text in spec.optimizers}
     for start in spec.starts:
         for head in spec.heads:
             output_bias(head, start)
+    losses = _canonical("loss", spec.losses)
+    initializers = _canonical("initializer", spec.initializers)
+    optimizers = {text: _optimizer(text) for text in spec.optimizers}
     axes = {
         "loss": spec.losses,
         "initializer": spec.initializers,
@@ -89,30 +80,39 @@ def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
         "head": spec.heads,
         "start": spec.starts,
     }
-    cells: list[Cell] = []
+    cells: dict[Cell, dict[str, Any]] = {}
     # ParameterGrid turns the last key fastest in alphabetical order; sorted back into the order that the user wrote.
     for point in sorted(ParameterGrid(axes), key=lambda point: [axes[name].index(point[name]) for name in axes]):
-        optimizer, learning_rate = rates[point["optimizer"]]
-        names = {kind: str(Recipe.parse(point[kind], kind)) for kind in ("loss", "initializer")}
-        cells.append(
-            Cell(**names, optimizer=optimizer, learning_rate=learning_rate, head=point["head"], start=point["start"])
-        )
-    identities = [json.dumps(cell.identity(), sort_keys=True, default=str) for cell in cells]
-    for i, each in enumerate(identities):
-        if each in identities[:i]:
-            twin = cells[identities.index(each)]
-            raise InputError(
-                f"Two spellings of one cell: {twin.loss} {twin.initializer} and {cells[i].loss} {cells[i].initializer}."
-            )
+        loss, initializer = losses[point["loss"]], initializers[point["initializer"]]
+        optimizer, learning_rate, optimizer_identity = optimizers[point["optimizer"]]
+        cell = Cell(loss[0], initializer[0], optimizer, learning_rate, point["head"], point["start"])
+        if cell in cells:
+            twice = " ".join(str(value) for value in vars(cell).values())
+            raise InputError(f"Expected every cell once. Received twice: {twice}.")
+        cells[cell] = {
+            **cell.row(),
+            "loss": loss[1],
+            "initializer": initializer[1],
+            "optimizer": optimizer_identity,
+        }
+    # How a run is evaluated is part of it: a row that is measured otherwise is another row.
     shared = {**spec.settings(), "dataset": dataset_sha256}
-    # The pictures are known by their hash, wherever they lie; evaluation changes the measures, not the training.
-    for name in ("data", "n", "data_seed"):
-        shared.pop(name, None)
     return [
-        Run(_run_id(cell, seed, {**shared, "cell": each, "seed": seed}), cell, seed)
+        Run(_run_id(cell, seed, {**shared, "cell": identity, "seed": seed}), cell, seed)
         for seed in spec.seeds
-        for cell, each in zip(cells, identities, strict=True)
+        for cell, identity in cells.items()
     ]
+
+
+def _canonical(kind: str, texts: tuple[str, ...]) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Each text with its one spelling and its identity."""
+    found = {}
+    for text in texts:
+        recipe = Recipe.parse(text, kind)
+        made = resolve.loss(recipe) if kind == "loss" else resolve.initializer(recipe, seed=0)
+        spelled, identity = resolve.canonical(kind, recipe, made)
+        found[text] = (str(spelled), identity)
+    return found
 
 
 def blocks(runs: list[Run]) -> Iterator[Block]:
@@ -121,20 +121,18 @@ def blocks(runs: list[Run]) -> Iterator[Block]:
         yield Block(seed, tuple(members))
 
 
-def _optimizer(text: str) -> tuple[str, float]:
-    """The optimizer's name and its learning rate: the given one, else Keras's default."""
+def _optimizer(text: str) -> tuple[str, float, dict[str, Any]]:
+    """The optimizer's one spelling, its learning rate (the given one, else Keras's default), and its identity."""
     name, rate = split_rate(text)
     recipe = Recipe.parse(name, "optimizer")
-    return str(recipe), rate if rate is not None else _rate(resolve.optimizer(recipe, None))
-
-
-def _rate(optimizer: Any) -> float:
+    made = resolve.optimizer(recipe, rate)
+    spelled, identity = resolve.canonical("optimizer", recipe, made)
     # Keras keeps the rate as float32: 0.001 would read 0.0010000000474974513.
-    return float(f"{float(optimizer.learning_rate):.6g}")
+    return str(spelled), rate if rate is not None else float(f"{float(made.learning_rate):.6g}"), identity
 
 
 def _run_id(cell: Cell, seed: int, identity: dict[str, Any]) -> str:
     """Readable, short, and different where anything that changes the result differs."""
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:10]
     names = "-".join(text.partition("(")[0].rpartition(":")[2] for text in (cell.loss, cell.initializer))
     return f"{names}-s{seed}-{digest}"

@@ -48,9 +48,12 @@ class Recipe:
             ):
                 raise ValueError
             parameters = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+            if len(parameters) < len(call.keywords):
+                raise ValueError
         except (SyntaxError, ValueError):
             raise InputError(
-                f"Expected parameters as key=value with plain values in the {kind} '{name}'. Received: '{text}'."
+                f"Expected parameters as key=value, each once, with plain values in the {kind} '{name}'. "
+                f"Received: '{text}'."
             ) from None
         return cls(name, parameters)
 

@@ -13,7 +13,7 @@ from bboxbench import losses
 from bboxbench.errors import InputError, unknown_name
 from bboxbench.experiments.recipe import Recipe
 
-__all__ = ["identity", "initializer", "loss", "optimizer"]
+__all__ = ["canonical", "initializer", "loss", "optimizer"]
 
 
 def _lookup(kind: str, name: str, module: Any, base: type) -> Any:
@@ -26,11 +26,16 @@ def _lookup(kind: str, name: str, module: Any, base: type) -> Any:
         if inspect.isclass(each) and issubclass(each, base) and each is not base and spelling == each.__name__:
             parameters = inspect.signature(each).parameters.values()
             if all(p.default is not p.empty or p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):
-                known[re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", spelling).lower()] = each
+                known[_snake(spelling)] = each
     for snake, each in known.items():
         if name.lower().replace("_", "") == snake.replace("_", ""):
             return each
     raise unknown_name(kind, name, known)
+
+
+def _snake(name: str) -> str:
+    """Keras's own spelling of a class's name: RandomUniform is random_uniform, AdamW is adamw."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def _make(kind: str, recipe: Recipe, factory: Callable[..., Any], **fixed: Any) -> Any:
@@ -96,12 +101,38 @@ def optimizer(recipe: Recipe, learning_rate: float | None) -> Any:
     return _make("optimizer", recipe, factory, **rate)
 
 
-def identity(made: Any) -> dict[str, Any]:
-    """The configuration that decides what ``made`` computes: two spellings of one thing give the same.
+def canonical(kind: str, recipe: Recipe, made: Any) -> tuple[Recipe, dict[str, Any]]:
+    """One spelling for one thing, and everything that decides what it computes.
 
-    Names, seeds and reductions are left out; a loss given as a plain function is known by its import path alone.
+    The spelling has the parameters that differ from the defaults; an initializer's has all numbers, since the spread is
+    what one wants to see. The identity has every parameter, from the signature: a user's class needs no `get_config`,
+    and one that forgets a parameter harms nothing.
+
+    Args:
+        kind: "loss", "initializer" or "optimizer".
+        recipe: as it was written.
+        made: what `loss`, `initializer` or `optimizer` made of it.
     """
-    config = dict(made.get_config()) if hasattr(made, "get_config") else {}
-    for key in ("name", "seed", "reduction", "dtype"):
-        config.pop(key, None)
-    return {"class": f"{type(made).__module__}.{type(made).__qualname__}", **config}
+    function = getattr(made, "function", None)
+    own = recipe.name if ":" in recipe.name else None
+    factory = function if own and function is not None else type(made)
+    name = own or (recipe.name if kind == "loss" else _snake(type(made).__name__))
+    parameters = inspect.signature(factory).parameters.values()
+    defaults = {
+        p.name: p.default
+        for p in parameters
+        if p.default is not p.empty and p.name not in ("name", "seed", "learning_rate")
+    }
+    given = {
+        # An optimizer's 1 and 1.0 are one number.
+        key: float(value) if isinstance(defaults.get(key), float) and type(value) is int else value
+        for key, value in recipe.parameters.items()
+    }
+    every = {**defaults, **given}
+    shown = {
+        key: value
+        for key, value in every.items()
+        if (key not in defaults or defaults[key] != value)
+        or (kind == "initializer" and isinstance(value, (int, float)))
+    }
+    return Recipe(name, shown), {"name": name, **every}

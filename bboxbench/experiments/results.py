@@ -13,15 +13,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bboxbench.errors import FolderConflict, InputError
-from bboxbench.experiments.journal import Journal
-from bboxbench.experiments.spec import SweepSpec
-from bboxbench.files import claim_folder, make_folder, write_atomically
+from bboxbench.errors import CannotRead, FolderConflict, InputError, read_errors, write_errors
+from bboxbench.experiments.journal import Journal, read_records
+from bboxbench.experiments.spec import AXES, SweepSpec
+from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically
 
-__all__ = ["SCHEMA", "ResultsFolder", "open_results", "read_predictions"]
+__all__ = ["SCHEMA", "ResultsFolder", "finished_runs", "open_results", "read_predictions"]
 
 SCHEMA = 1
 """Version of the folder's layout; a newer one is refused."""
+
+MANIFEST, JOURNAL = "sweep.json", "journal.jsonl"
+TEMPORARY = f".{MANIFEST}.tmp"
+"""How the name of a sweep.json begins that was not finished."""
 
 
 class ResultsFolder:
@@ -45,7 +49,7 @@ class ResultsFolder:
             with np.errstate(over="ignore"):  # a diverged run's boxes may be past float16: they become infinite
                 np.savez_compressed(content, boxes=predictions.astype(np.float16))
             record["predictions_sha256"] = hashlib.sha256(content.getvalue()).hexdigest()
-            write_atomically(self.path / "predictions" / f"{record['run_id']}.npz", content.getvalue())
+            write_atomically(_predictions_file(self.path, record["run_id"]), content.getvalue())
         self.journal.append(record)
 
 
@@ -71,52 +75,91 @@ def open_results(
         InputError: ``path`` is a file, or its journal or sweep.json is damaged.
         CannotWrite: no permission, disk full.
     """
+    _found(path, spec, dataset_sha256)
     make_folder(path)
-    manifest = path / "sweep.json"
-    if not manifest.exists() and (foreign := sorted(each.name for each in path.iterdir() if each.name != ".lock")):
-        raise FolderConflict(
-            f"Expected an empty folder or a sweep's. {path} holds {foreign[0]} and no sweep.json; "
-            "choose another folder with --out."
-        )
     with claim_folder(path):
-        settings = {**spec.settings(), "dataset_sha256": dataset_sha256}
-        if manifest.exists():
-            _refuse_other(manifest, settings)
-        make_folder(path / "predictions")
-        make_folder(path / "report")
-        journal = Journal(path / "journal.jsonl", warn)
+        found = _found(path, spec, dataset_sha256)
+        for left in path.glob(f"{TEMPORARY}*"):
+            left.unlink(missing_ok=True)
         content = {
             "schema": SCHEMA,
-            "spec": spec.to_dict(),
-            "settings": settings,
+            "spec": _longer(found["spec"] if found else {}, spec.to_dict()),
+            "settings": {**spec.settings(), "dataset_sha256": dataset_sha256},
             "spec_sha256": spec.sha256(),
             "environment": environment,
         }
-        write_atomically(manifest, json.dumps(content, indent=2) + "\n")
-        yield ResultsFolder(path, journal)
+        # The first thing that is written says whose folder this is: whatever happens next, it can be gone on with.
+        write_atomically(path / MANIFEST, json.dumps(content, indent=2) + "\n")
+        make_folder(path / "predictions")
+        make_folder(path / "report")
+        yield ResultsFolder(path, Journal(path / JOURNAL, warn))
 
 
-def _refuse_other(manifest: Path, settings: dict[str, Any]) -> None:
-    """Raise unless the folder's settings are these."""
+def finished_runs(path: Path, spec: SweepSpec, dataset_sha256: str) -> dict[str, str]:
+    """The runs in the folder ``path`` whose predictions are there as they were written: run_id to status.
+
+    Nothing is written, so that a plan can be made before a folder is touched. A failed run has no predictions.
+
+    Raises:
+        FolderConflict: the folder holds something else, as `open_results` says.
+        InputError: its journal or sweep.json is damaged.
+    """
+    if not _found(path, spec, dataset_sha256):
+        return {}
+    return {
+        record["run_id"]: record["row"]["status"]
+        for record in read_records(path / JOURNAL)
+        if record["row"]["status"] != "ok" or _is_kept(path, record)
+    }
+
+
+def _is_kept(path: Path, record: dict[str, Any]) -> bool:
+    file = _predictions_file(path, record["run_id"])
+    return file.exists() and file_sha256(file) == record.get("predictions_sha256")
+
+
+def _predictions_file(folder: Path, run_id: str) -> Path:
+    return folder / "predictions" / f"{run_id}.npz"
+
+
+def _longer(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The new spec with the axes of the old one, too: what the folder holds after both."""
+    axes = {name: [*old.get(name, []), *(v for v in new[name] if v not in old.get(name, []))] for name in AXES}
+    return {**new, **axes}
+
+
+def _found(path: Path, spec: SweepSpec, dataset_sha256: str) -> dict[str, Any] | None:
+    """The content of the folder's sweep.json, None where there is no sweep yet; raises unless it has these settings."""
+    manifest = path / MANIFEST
+    with write_errors(path):
+        names = sorted(each.name for each in path.iterdir()) if path.is_dir() else []
+    if MANIFEST not in names:
+        if foreign := [name for name in names if name != LOCK_NAME and not name.startswith(TEMPORARY)]:
+            raise FolderConflict(
+                f"Expected an empty folder or a sweep's. {path} holds {foreign[0]} and no {MANIFEST}; "
+                "choose another folder with --out."
+            )
+        return None
     try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))
-        schema, there = found["schema"], found["settings"]
+        with read_errors(manifest):
+            text = manifest.read_text(encoding="utf-8")
+        found = json.loads(text)
+        schema, there, _ = found["schema"], dict(found["settings"]), dict(found["spec"])
+    except CannotRead:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{manifest} is damaged. Restore it, or choose another folder with --out.") from error
     if schema != SCHEMA:
         raise FolderConflict(f"{manifest} has schema {schema}, this version reads {SCHEMA}. Update bboxbench.")
-    # Where the pictures lie is no difference as long as they are the same pictures.
-    names = sorted({*there, *settings} - {"data", "n", "data_seed"})
-    differing = [name for name in names if there.get(name) != settings.get(name)]
-    if "dataset_sha256" in differing:
-        differing += [name for name in ("data", "n", "data_seed") if there.get(name) != settings.get(name)]
+    here = {**spec.settings(), "dataset_sha256": dataset_sha256 or there.get("dataset_sha256")}
+    here, there = ({**values, **values.pop("pictures", {})} for values in (here, there))
+    differing = [name for name in sorted({*there, *here}) if there.get(name) != here.get(name)]
     if differing:
-        changes = ", ".join(
-            f"{name} {_short(there.get(name))} (now {_short(settings.get(name))})" for name in differing
-        )
+        changes = ", ".join(f"{name} {_short(there.get(name))} (now {_short(here.get(name))})" for name in differing)
         raise FolderConflict(
-            f"{manifest.parent} holds a sweep with {changes}. Use the same settings, or another folder with --out."
+            f"{path} holds a sweep with {changes}. Use the same settings, or another folder with --out."
         )
+    return dict(found)
 
 
 def _short(value: Any) -> str:
@@ -127,10 +170,10 @@ def read_predictions(folder: Path, run_id: str) -> npt.NDArray[np.float32]:
     """The predicted boxes of a finished run, relative xyxy, shape (n_test, 4), in the order of the test split.
 
     Raises:
-        InputError: the run has none.
+        InputError: the run has none, or the file is not the one that was written.
     """
-    path = folder / "predictions" / f"{run_id}.npz"
-    if not path.exists():
-        raise InputError(f"Expected predictions of a finished run. There is no {path}.")
-    with np.load(path, allow_pickle=False) as content:
+    record = next((each for each in read_records(folder / JOURNAL) if each["run_id"] == run_id), None)
+    if record is None or not _is_kept(folder, record):
+        raise InputError(f"Expected the predictions of a finished run. Those of {run_id} in {folder} are not whole.")
+    with np.load(_predictions_file(folder, run_id), allow_pickle=False) as content:
         return np.asarray(content["boxes"], np.float32)

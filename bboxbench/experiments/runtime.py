@@ -13,12 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["environment", "start_tensorflow", "usable_cores"]
+from bboxbench import __version__
+from bboxbench.data_gen.workers import usable_cores
 
-
-def usable_cores() -> int:
-    """The cores this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+__all__ = ["environment", "start_tensorflow"]
 
 
 def start_tensorflow(threads: int = 0) -> int:
@@ -69,7 +67,7 @@ def _native_silence() -> Iterator[None]:
         os.dup2(swallowed.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             swallowed.seek(0)
             os.write(kept, swallowed.read())
             raise
@@ -80,15 +78,24 @@ def _native_silence() -> Iterator[None]:
 
 def environment() -> dict[str, Any]:
     """Versions, machine and TensorFlow flags: what one needs to understand a result that differs. Plain JSON values."""
-    packages = ("bboxbench", "tensorflow", "keras", "numpy", "pillow", "scikit-learn", "pandas")
+    packages = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn", "pandas")
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
-        "cpu": _cpu_name(),
+        "device": _device(),
         "cores": usable_cores(),
-        "packages": {name: importlib.metadata.version(name) for name in packages},
+        "packages": {"bboxbench": __version__, **{name: importlib.metadata.version(name) for name in packages}},
         "flags": {name: os.environ[name] for name in sorted(os.environ) if name.startswith(("TF_", "KERAS_"))},
     }
+
+
+def _device() -> str:
+    """What computes: the GPUs that TensorFlow sees, else the processor."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
+    return ", ".join(names) or _cpu_name()
 
 
 def _cpu_name() -> str:

@@ -15,6 +15,9 @@ from bboxbench.errors import InputError
 
 __all__ = ["VARY", "layer_seed", "parse_seeds", "sample_order"]
 
+MAX_SEEDS = 1_000_000
+"""The most that one sweep takes; more is a slip of the finger."""
+
 VARY = "init,order,dropout"
 """What changes from seed to seed, as the results record it. The pictures and their split do not."""
 
@@ -59,11 +62,16 @@ def parse_seeds(text: str | int | Iterable[int]) -> tuple[int, ...]:
     if len(words) == 1 and words[0].strip().isdecimal() and isinstance(text, (str, int)):
         words = [f"0-{int(words[0]) - 1}"] if int(words[0]) else []
     seeds: list[int] = []
+    seen: set[int] = set()
     for word in ",".join(words).split(","):
         first, dash, last = word.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
             raise InputError(f"{expected} Received: '{text}'.")
-        seeds.extend(range(int(first), int(last if dash else first) + 1))
-    if twice := sorted({seed for seed in seeds if seeds.count(seed) > 1}) if len(seeds) < 10_000 else []:
-        raise InputError(f"{expected} Received seed {twice[0]} more than once in '{text}'.")
+        new = range(int(first), int(last if dash else first) + 1)
+        if len(seeds) + len(new) > MAX_SEEDS or new.stop > 2**31:
+            raise InputError(f"{expected} Received more than {MAX_SEEDS:,} of them, or one above 2**31: '{text}'.")
+        if twice := [seed for seed in new if seed in seen]:
+            raise InputError(f"{expected} Received seed {twice[0]} more than once in '{text}'.")
+        seeds.extend(new)
+        seen.update(new)
     return tuple(seeds)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bboxbench.data_gen import DatasetSpec
-from bboxbench.errors import InputError, unknown_name
+from bboxbench.data_gen import DatasetSpec, open_dataset
+from bboxbench.errors import InputError, read_errors, unknown_name
 from bboxbench.experiments.recipe import split_list
 from bboxbench.experiments.seeds import VARY, parse_seeds
 
@@ -110,30 +110,37 @@ class SweepSpec:
         Raises:
             InputError: unknown preset or field, or a value that does not fit.
         """
+        if not isinstance(preset, str):
+            raise InputError(f"Expected a text for preset. Received: {preset!r}.")
         if preset not in PRESETS:
             raise unknown_name("preset", preset, PRESETS)
         known = {field.name for field in dataclasses.fields(cls)}
         for name in changes:
             if name not in known:
                 raise unknown_name("key", name, known)
+        if changes.get("data") and (extra := [name for name in ("n", "data_seed") if name in changes]):
+            raise InputError(f"Expected either data or {extra[0]}. Received both: the folder has its own pictures.")
         return cls(**{**PRESETS[preset], **changes, "preset": preset})
 
     def dataset_spec(self) -> DatasetSpec:
-        """The data set that is drawn when ``data`` names none."""
-        return DatasetSpec.letters(n=self.n, seed=self.data_seed)
+        """What the pictures are: of the folder ``data``, or of the letters that are drawn when it names none.
+
+        Raises:
+            InputError: ``data`` is no complete data set.
+        """
+        return open_dataset(self.data).spec if self.data else DatasetSpec.letters(n=self.n, seed=self.data_seed)
 
     def settings(self) -> dict[str, Any]:
         """What all runs of a sweep share and what changes their results: plain JSON values.
 
-        The axes, which may grow, are not among them, nor the preset's name; ``threads`` changes the last bits only.
+        The axes, which may grow, are not among them, nor the preset's name and the place of the pictures; ``threads``
+        changes the last bits only.
         """
         values = dataclasses.asdict(self)
-        for name in (*AXES, "preset", "threads"):
+        for name in (*AXES, "preset", "threads", "data", "n", "data_seed"):
             del values[name]
-        if self.data:
-            del values["n"], values["data_seed"]
-            values["data"] = str(Path(self.data).resolve())
-        return {**values, "vary": VARY, "precision": "float32", "network": NETWORK}
+        pictures = self.dataset_spec().to_dict()
+        return {**values, "pictures": pictures, "vary": VARY, "precision": "float32", "network": NETWORK}
 
     def sha256(self) -> str:
         """Hexadecimal SHA-256 of `settings`."""
@@ -144,7 +151,7 @@ class SweepSpec:
         return Path("results") / f"{self.preset}-{self.sha256()[:8]}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as plain JSON values; `from_dict` is the way back."""
+        """The fields as plain JSON values, as the constructor takes them again."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self).items()}
 
 
@@ -179,13 +186,17 @@ def read_toml(path: Path) -> Mapping[str, Any]:
         InputError: the file is missing or not TOML, or has a key that is no field (with the nearest one named).
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
+        with read_errors(path):
+            content = path.read_bytes()
+        values = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"Expected TOML in {path}. Received: {error}.") from error
-    known = {field.name for field in dataclasses.fields(SweepSpec)}
-    for key in values:
-        if key not in known:
-            raise InputError(f"In {path}: {unknown_name('key', key, known)}")
+    defaults = {field.name: field.default for field in dataclasses.fields(SweepSpec)}
+    for key, value in values.items():
+        try:
+            if key not in defaults:
+                raise unknown_name("key", key, defaults)
+            _checked(key, value, defaults[key])
+        except InputError as error:
+            raise InputError(f"In {path}: {error}") from None
     return values

@@ -19,9 +19,10 @@ from bboxbench.experiments.baselines import baselines_table
 from bboxbench.experiments.estimate import calibrate
 from bboxbench.experiments.figures import box_accuracy_figure
 from bboxbench.experiments.fit import FitEngine
+from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.plan import Run, blocks, plan
-from bboxbench.experiments.results import ResultsFolder, open_results
+from bboxbench.experiments.results import ResultsFolder, finished_runs, open_results
 from bboxbench.experiments.runtime import environment, start_tensorflow
 from bboxbench.experiments.seeds import VARY
 from bboxbench.experiments.spec import NETWORK, SweepSpec
@@ -55,25 +56,6 @@ class Plan:
     """Optimizers of the plan with their learning rates."""
 
 
-class Listener:
-    """What a sweep tells while it runs; every method may be left as it is."""
-
-    def drawing(self, done: int, total: int) -> None:
-        """So many of the data set's samples are on disk."""
-
-    def planned(self, plan: Plan) -> None:
-        """Before the first run."""
-
-    def epoch(self, run: Run, epoch: int) -> None:
-        """A run has finished this many epochs."""
-
-    def finished(self, row: dict[str, Any]) -> None:
-        """A run is in the journal; ``row`` has the columns of runs.csv."""
-
-    def warning(self, text: str) -> None:
-        """Something was mended that a person should know of."""
-
-
 @dataclass(frozen=True)
 class SweepResult:
     """What a finished sweep leaves."""
@@ -91,29 +73,49 @@ class SweepResult:
     """What a person may want to open."""
 
 
-def plan_sweep(spec: SweepSpec) -> Plan:
+def plan_sweep(spec: SweepSpec, folder: Path | None = None) -> Plan:
     """Check every name of ``spec``, calibrate, and say what there is to do; nothing is drawn, trained or written.
 
+    Args:
+        spec: what would be done.
+        folder: of the results; by default `SweepSpec.folder`.
+
     Raises:
-        InputError: an unknown name or wrong parameter.
+        InputError: an unknown name or wrong parameter, or a data set that cannot be used.
+        FolderConflict: the folder holds something else.
     """
     threads = start_tensorflow(spec.threads)
-    runs = plan(spec, "")
-    ranges = split_ranges(open_dataset(spec.data).n if spec.data else spec.n)
+    plan(spec, "")
+    pictures, sha256 = spec.dataset_spec(), ""
+    drawn = Path("data") / pictures.folder_name
+    if spec.data or (drawn / "dataset.json").exists():
+        sha256 = open_dataset(spec.data or drawn).sha256
+    ranges = split_ranges(pictures.n)
     train, validation, test = (len(ranges[name]) for name in ("train", "validation", "test"))
-    return _plan(spec, runs, 0, (train, min(validation, spec.validation), test), threads)
+    sizes = (train, min(validation, spec.validation), test)
+    runs = plan(spec, sha256)
+    done = finished_runs(folder or spec.folder(), spec, sha256)
+    pending = [run for run in runs if run.run_id not in done]
+    return _plan(spec, runs, pending, sizes, (pictures.width, pictures.height), threads)
 
 
-def _plan(spec: SweepSpec, runs: list[Run], finished: int, sizes: tuple[int, int, int], threads: int) -> Plan:
-    pending = len(runs) - finished
-    costs = calibrate(spec, runs[0]) if pending else None
+def _plan(
+    spec: SweepSpec,
+    runs: list[Run],
+    pending: list[Run],
+    sizes: tuple[int, int, int],
+    picture: tuple[int, int],
+    threads: int,
+) -> Plan:
+    """Calibrate on the first run that is left, if any, and put the plan together."""
+    costs = calibrate(spec, pending[0], *picture, n_train=sizes[0]) if pending else None
     return Plan(
         spec,
         len(runs),
-        finished,
+        len(runs) - len(pending),
         *sizes,
         threads=threads,
-        seconds=pending * costs.run_seconds(spec, *sizes) if costs else 0.0,
+        seconds=len(pending) * costs.run_seconds(spec, *sizes) if costs else 0.0,
         step_seconds=costs.step if costs else 0.0,
         rates=tuple(dict.fromkeys((run.cell.optimizer, run.cell.learning_rate) for run in runs)),
     )
@@ -123,6 +125,9 @@ def run_sweep(
     spec: SweepSpec, folder: Path | None = None, listener: Listener | None = None, *, retry_failed: bool = False
 ) -> SweepResult:
     """Run every run of ``spec`` that the folder's journal does not have yet, and write the tables.
+
+    Keras's session is cleared after every run, so that memory does not grow: models that the caller holds in the same
+    process should be saved before.
 
     Args:
         spec: what to do.
@@ -137,27 +142,34 @@ def run_sweep(
         KeyboardInterrupt: passed on; every finished run is kept.
     """
     listener = listener or Listener()
+    folder = folder or spec.folder()
     threads = start_tensorflow(spec.threads)
     plan(spec, "")  # A typing error must end here, before anything is drawn.
+    finished_runs(folder, spec, "")  # So must a folder that holds something else.
     dataset = _dataset(spec, listener)
     runs = plan(spec, dataset.sha256)
+    data = load_data(dataset, spec.validation)
+    sizes = (len(data.train.grey), len(data.validation.grey), len(data.test.grey))
+    kept = finished_runs(folder, spec, dataset.sha256)
+    done = {run_id for run_id, status in kept.items() if status == "ok" or not retry_failed}
+    pending = [run for run in runs if run.run_id not in done]
+    what = _plan(spec, runs, pending, sizes, (data.width, data.height), threads)
     machine = environment()
-    with open_results(folder or spec.folder(), spec, dataset.sha256, machine, listener.warning) as results:
-        done = {r["run_id"] for r in results.journal.records if r["row"]["status"] == "ok" or not retry_failed}
-        pending = [run for run in runs if run.run_id not in done]
-        data = load_data(dataset, spec.validation)
-        sizes = (len(data.train.grey), len(data.validation.grey), len(data.test.grey))
-        listener.planned(_plan(spec, runs, len(runs) - len(pending), sizes, threads))
+    with open_results(folder, spec, dataset.sha256, machine, listener.warning) as results:
+        if lost := [r["run_id"] for r in results.journal.records if r["run_id"] not in kept]:
+            listener.warning(f"Predictions of finished runs are missing or altered; trained again: {', '.join(lost)}.")
+        listener.planned(what)
         baselines = baselines_table(data, spec.iou_threshold)
-        write_atomically(results.path / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
-        facts = _shared_columns(spec, data, sizes, threads, machine["cpu"])
+        write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
+        facts = _shared_columns(spec, data, sizes, threads, machine["device"])
         engine = ENGINE_FACTORIES[spec.engine](spec)
-        write_views(results.path, results.journal.records)
+        write_views(folder, results.journal.records)
         for block in blocks(pending):
             for trained in engine.train(block, data, listener.epoch):
                 row = _keep(trained, data, spec, facts, results)
-                write_views(results.path, results.journal.records)
+                write_views(folder, results.journal.records)
                 listener.finished(row)
+            _draw(results)
         return _conclude(results, runs, baselines)
 
 
@@ -217,12 +229,17 @@ def _keep(
     return row
 
 
+def _draw(results: ResultsFolder) -> Path:
+    """Draw the figure of everything that is in the journal."""
+    path = results.path / "report" / "box_accuracy.png"
+    box_accuracy_figure(runs_table(results.journal.records), path)
+    return path
+
+
 def _conclude(results: ResultsFolder, planned: list[Run], baselines: pd.DataFrame) -> SweepResult:
-    """Draw the figure and name what was written."""
+    """Name what became of the runs and what was written."""
     records = results.journal.records
     runs = runs_table(records)
-    figure = results.path / "report" / "box_accuracy.png"
-    box_accuracy_figure(runs, figure)
     mine = {run.run_id for run in planned}
     return SweepResult(
         folder=results.path,
@@ -230,5 +247,5 @@ def _conclude(results: ResultsFolder, planned: list[Run], baselines: pd.DataFram
         distribution=distribution_table(runs),
         baselines=baselines,
         failed=tuple(r["run_id"] for r in records if r["run_id"] in mine and r["row"]["status"] == "failed"),
-        written=(results.path / "runs.csv", results.path / "distribution.csv", figure),
+        written=(results.path / "runs.csv", results.path / "distribution.csv", _draw(results)),
     )

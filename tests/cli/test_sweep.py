@@ -12,8 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bboxbench.cli import main
-from bboxbench.cli.sweep import _strip
+from bboxbench.cli import main, table
 from bboxbench.data_gen import Dataset
 
 
@@ -126,7 +125,7 @@ def test_an_altered_shard_is_named(small_dataset: Dataset, tmp_path: Path, capsy
     ],
 )
 def test_the_strip_counts_runs_by_tenths(values: list[float], strip: str) -> None:
-    assert _strip(values) == strip
+    assert table.strip(values) == strip
 
 
 def start(arguments: list[str], cwd: Path, **options: object) -> subprocess.Popen[str]:

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import json
 import math
 import resource
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bboxbench.errors import CannotWrite, InputError
-from bboxbench.experiments.journal import Journal
+from bboxbench.experiments.journal import Journal, read_records
 
-RECORDS = [{"run_id": f"run{i}", "row": {"box_accuracy": i / 7}, "epochs": [], "histogram": [i]} for i in range(3)]
+
+def record(run_id: str, **row: object) -> dict[str, Any]:
+    return {"run_id": run_id, "row": {"status": "ok", **row}, "epochs": [], "histogram": [1]}
+
+
+RECORDS = [record(f"run{i}", box_accuracy=i / 7) for i in range(3)]
 
 
 @pytest.fixture
@@ -29,11 +36,15 @@ def test_what_is_appended_is_there_when_it_is_opened_again(path: Path) -> None:
     assert Journal(path).records == RECORDS
 
 
-def test_a_loss_that_is_not_finite_survives(path: Path) -> None:
-    Journal(path).append({"run_id": "a", "row": {"train_loss": math.inf}, "epochs": [{"train_loss": math.nan}]})
-    record = Journal(path).records[0]
-    assert record["row"]["train_loss"] == math.inf
-    assert math.isnan(record["epochs"][0]["train_loss"])
+def test_a_loss_that_is_not_finite_is_null_so_that_every_reader_takes_the_line(path: Path) -> None:
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    Journal(path).append({**record("a", train_loss=math.inf), "epochs": [{"train_loss": math.nan}]})
+    found = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    assert found["row"]["train_loss"] is None
+    assert found["epochs"] == [{"train_loss": None}]
+    assert Journal(path).records == [found]
 
 
 def test_a_journal_cut_anywhere_in_its_last_line_keeps_the_rest_and_goes_on(path: Path) -> None:
@@ -65,7 +76,17 @@ def test_torn_tails_are_kept_beside_each_other(path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("line", [b"not json", b"[1]", b'{"no": "run_id"}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"not json",
+        b"[1]",
+        b'{"no": "run_id"}',
+        b'{"run_id": "a"}',
+        b'{"run_id": "a", "row": {}, "epochs": [], "histogram": []}',
+        b"\xff\xfe",
+    ],
+)
 def test_a_whole_line_that_is_no_record_is_named_and_nothing_is_changed(path: Path, line: bytes) -> None:
     content = fill(path) + line + b"\n" + b'{"run_id": "torn'
     path.write_bytes(content)
@@ -76,7 +97,7 @@ def test_a_whole_line_that_is_no_record_is_named_and_nothing_is_changed(path: Pa
 
 def test_a_newer_record_takes_the_place_of_a_run_that_failed(path: Path) -> None:
     fill(path)
-    again = {**RECORDS[0], "row": {"status": "ok"}}
+    again = record("run0", box_accuracy=1)
     Journal(path).append(again)
     assert Journal(path).records == [again, *RECORDS[1:]]
 
@@ -89,10 +110,18 @@ def test_a_full_disk_leaves_the_journal_as_it_was(path: Path) -> None:
         # The system lets no file grow further, as a full disk does.
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) + 20, hard))
         with pytest.raises(CannotWrite, match=r"journal\.jsonl"):
-            journal.append({"run_id": "new", "row": {}, "epochs": []})
+            journal.append(record("new"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == content
     assert journal.records == RECORDS
-    journal.append({"run_id": "new", "row": {}, "epochs": []})
+    journal.append(record("new"))
     assert len(Journal(path).records) == 4
+
+
+def test_reading_a_journal_that_is_being_written_mends_nothing(path: Path) -> None:
+    content = fill(path) + b'{"run_id": "half'
+    path.write_bytes(content)
+    assert read_records(path) == RECORDS
+    assert path.read_bytes() == content
+    assert [each.name for each in path.parent.iterdir()] == ["journal.jsonl"]

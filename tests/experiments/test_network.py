@@ -6,8 +6,11 @@ import keras
 import numpy as np
 import pytest
 
+from bboxbench.boxes import to_pixels
+from bboxbench.data_gen import Dataset
 from bboxbench.errors import InputError
 from bboxbench.experiments.network import HEADS, STARTS, WIDE_BOX, BoxHead, build_network, output_bias
+from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.recipe import Recipe
 
 GLOROT = Recipe("glorot_uniform")
@@ -115,6 +118,21 @@ def test_an_initializer_that_cannot_be_is_refused_in_one_line(recipe: Recipe, sa
 def test_an_unknown_head_or_start_is_refused_with_a_guess(options: dict[str, str], kind: str) -> None:
     with pytest.raises(InputError, match=f"Unknown {kind} .*Did you mean"):
         build_network(GLOROT, seed=0, **options)
+
+
+def test_pictures_too_small_for_the_network_are_refused() -> None:
+    assert build_network(GLOROT, seed=0, width=18, height=18).output_shape == (None, 4)
+    with pytest.raises(InputError, match="at least 18x18"):
+        build_network(GLOROT, seed=0, width=200, height=17)
+
+
+@pytest.mark.parametrize("initializer", ["glorot_uniform", "random_normal", "he_normal"])
+@pytest.mark.parametrize("start", STARTS)
+def test_an_untrained_network_is_blind(initializer: str, start: str, small_dataset: Dataset) -> None:
+    model = build_network(Recipe(initializer), seed=5, start=start)
+    images, _ = small_dataset.arrays("test")
+    boxes = to_pixels(model.predict_on_batch(images), 200, 100)
+    assert measure(small_dataset.boxes("test"), boxes, 200, 100).outcome == "blind"
 
 
 def test_heads_and_starts_are_as_documented() -> None:

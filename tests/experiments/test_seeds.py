@@ -47,7 +47,29 @@ def test_seeds_are_a_count_a_range_or_a_list(text: object, seeds: tuple[int, ...
     assert parse_seeds(text) == seeds  # type: ignore[arg-type]  # what TOML gives
 
 
-@pytest.mark.parametrize("text", ["0", 0, "-1", -1, "1-", "-", "", "a", "3,3", "0-3,2", "5-2", "1.5", True, []])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0",
+        0,
+        "-1",
+        -1,
+        "1-",
+        "-",
+        "",
+        "a",
+        "3,3",
+        "0-3,2",
+        "5-2",
+        "1.5",
+        True,
+        [],
+        "0-2000000",
+        10**9,
+        "0-20000,5",
+        "4294967296",
+    ],
+)
 def test_seeds_of_another_form_are_refused(text: object) -> None:
     with pytest.raises(InputError, match="Expected seeds as a count"):
         parse_seeds(text)  # type: ignore[arg-type]  # on purpose

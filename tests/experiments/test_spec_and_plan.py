@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import keras
 import pytest
 
+from bboxbench.data_gen import Dataset
 from bboxbench.errors import InputError
 from bboxbench.experiments.plan import blocks, plan
 from bboxbench.experiments.spec import AXES, ENGINES, PRESETS, SweepSpec, read_toml
@@ -76,10 +79,52 @@ def test_a_run_has_the_same_id_in_another_process() -> None:
     assert done.stdout.split() == [plan(QUICK, "data")[0].run_id]
 
 
-def test_two_spellings_of_one_cell_are_refused() -> None:
-    spec = SweepSpec.from_preset("quick", losses=["centre_point", "centre_point(size_weight=1)"])
-    with pytest.raises(InputError, match="Two spellings of one cell"):
-        plan(spec, "data")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"losses": ["centre_point", "centre_point(size_weight=1)"]},
+        {"losses": ["centre_point(size_weight=2)", "centre_point(size_weight=2.0)"]},
+        {"initializers": ["GlorotUniform", "glorot_uniform"]},
+        {"initializers": ["random_uniform", "random_uniform(maxval=0.05,minval=-0.05)"]},
+        {"optimizers": ["adam", "Adam:0.001"]},
+    ],
+)
+def test_two_spellings_of_one_cell_are_one_run_and_refused_side_by_side(changes: dict[str, list[str]]) -> None:
+    with pytest.raises(InputError, match="Expected every cell once"):
+        plan(SweepSpec.from_preset("quick", **changes), "data")
+    (axis, spellings), *_ = changes.items()
+    first, second = (plan(SweepSpec.from_preset("quick", **{axis: [text]}), "data")[0] for text in spellings)
+    assert first == second
+
+
+class Plain(keras.losses.Loss):
+    """A user's loss as most are: no get_config."""
+
+    def __init__(self, alpha: float = 1.0, reduction: str = "sum_over_batch_size") -> None:
+        super().__init__(reduction=reduction)
+        self.alpha = alpha
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.alpha * keras.ops.mean(keras.ops.abs(y_true - y_pred), axis=-1)
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        ["mse", "mse(reduction='sum')", "mse(dtype='float64')"],
+        [f"{__name__}:Plain", f"{__name__}:Plain(alpha=50)", f"{__name__}:Plain(reduction='sum')"],
+        ["keras.losses:Huber", "keras.losses:Huber(delta=0.1)", "keras.losses:Huber(delta=2)"],
+    ],
+)
+def test_losses_that_differ_in_any_parameter_are_different_runs(losses: list[str]) -> None:
+    runs = plan(SweepSpec.from_preset("quick", losses=losses, seeds=1), "data")
+    assert len({run.run_id for run in runs}) == len(losses)
+    assert len({run.cell for run in runs}) == len(losses)
+
+
+def test_the_spread_of_an_initializer_is_always_shown() -> None:
+    (run,) = plan(SweepSpec.from_preset("quick", losses=["mse"], initializers=["random_uniform"], seeds=1), "data")
+    assert run.cell.initializer == "random_uniform(minval=-0.05,maxval=0.05)"
 
 
 def test_an_optimizer_without_a_rate_keeps_keras_own() -> None:
@@ -128,6 +173,7 @@ def test_an_unknown_name_is_refused_with_a_guess(changes: dict[str, list[str]], 
         ({"data_seed": -1}, "seed"),
         ({"engine": "lockstp"}, "Unknown engine"),
         ({"seeds": {}}, "for seeds"),
+        ({"data": "somewhere", "n": 40}, "either data or n"),
         ({"epoch": 3}, "Unknown key 'epoch'. Did you mean 'epochs'"),
     ],
 )
@@ -135,6 +181,12 @@ def test_a_value_that_does_not_fit_is_refused_by_its_name(changes: dict[str, obj
     with pytest.raises(InputError, match=said) as error:
         SweepSpec.from_preset("quick", **changes)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("preset", [3, ["quick"], None])
+def test_a_preset_that_is_no_text_is_refused(preset: Any) -> None:
+    with pytest.raises(InputError, match="a text for preset"):
+        SweepSpec.from_preset(preset)
 
 
 def test_an_unknown_preset_is_refused_with_a_guess() -> None:
@@ -160,7 +212,8 @@ def test_a_toml_file_says_the_same_as_the_fields(tmp_path: Path) -> None:
     [
         ('loses = ["mse"]', "Unknown key 'loses'. Did you mean 'losses'"),
         ("losses = [", "Expected TOML"),
-        ("[data]\nn = 3", "a text for data"),
+        ("[data]\nn = 3", r"mine\.toml: Expected a text for data"),
+        ("preset = 3", r"mine\.toml: Expected a text for preset"),
     ],
 )
 def test_a_toml_file_with_a_mistake_is_refused_by_key(tmp_path: Path, content: str, said: str) -> None:
@@ -180,6 +233,13 @@ def test_longer_axes_keep_the_folder_and_other_settings_change_it() -> None:
     assert longer.folder() == QUICK.folder()
     assert SweepSpec.from_preset("quick", epochs=9).folder() != QUICK.folder()
     assert SweepSpec.from_preset("quick", n=5000).folder() != QUICK.folder()
+
+
+def test_the_same_pictures_have_the_same_folder_however_they_are_named(small_dataset: Dataset) -> None:
+    by_place = SweepSpec.from_preset("quick", data=str(small_dataset.folder))
+    by_number = SweepSpec.from_preset("quick", n=40, data_seed=3)
+    assert by_place.folder() == by_number.folder()
+    assert by_place.sha256() == by_number.sha256()
 
 
 def test_every_axis_is_a_field_and_every_engine_can_be_made() -> None:

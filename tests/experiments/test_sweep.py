@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import pandas as pd
 import pytest
 
 from bboxbench.boxes import to_pixels
-from bboxbench.data_gen import DatasetSpec, generate, open_dataset
+from bboxbench.data_gen import Dataset, DatasetSpec, generate, open_dataset
 from bboxbench.errors import FolderConflict, InputError
 from bboxbench.experiments import tables
+from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.results import read_predictions
-from bboxbench.experiments.sweep import Listener, SweepResult, plan_sweep, run_sweep
+from bboxbench.experiments.sweep import SweepResult, plan_sweep, run_sweep
 
 TIMES = ["seconds"]
 
@@ -47,7 +49,7 @@ def test_every_run_is_a_row_with_the_documented_columns(undisturbed: SweepResult
     assert runs["run_id"].is_unique
     assert set(runs["status"]) == {"ok"}
     assert set(runs["loss"]) == {"mse", "iou_unguarded"}
-    assert (runs["n_train"], runs["n_test"])[0].iloc[0] == 12
+    assert set(runs["n_train"]) == {12}
     assert set(runs["n_test"]) == {20}
 
 
@@ -147,7 +149,7 @@ def test_other_settings_are_refused_with_the_difference_named(
 
 def test_another_data_set_is_refused(tiny: Any, undisturbed: SweepResult, tmp_path: Path) -> None:
     other = generate(DatasetSpec.letters(n=40, seed=4), tmp_path / "other", workers=1)
-    with pytest.raises(FolderConflict, match="dataset_sha256"):
+    with pytest.raises(FolderConflict, match=r"seed 3 \(now 4\)"):
         run_sweep(tiny(data=str(other.folder)), undisturbed.folder)
 
 
@@ -168,6 +170,60 @@ def test_a_folder_with_something_else_is_left_alone(tiny: Any, tmp_path: Path) -
     assert [each.name for each in tmp_path.iterdir()] == ["letter.txt"]
 
 
+def test_a_sweep_stopped_before_its_first_file_was_whole_goes_on(tiny: Any, tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".sweep.json.tmp123").write_text('{"half":')
+    run_sweep(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path)
+    assert (tmp_path / "runs.csv").exists()
+    assert not list(tmp_path.glob(".sweep.json.tmp*"))
+
+
+@pytest.mark.slow
+def test_the_other_spelling_of_a_cell_adds_to_its_row(tiny: Any, tmp_path: Path) -> None:
+    run_sweep(tiny(losses=["centre_point(size_weight=1)"], seeds=1, epochs=1), tmp_path / "r")
+    again = Counting()
+    result = run_sweep(tiny(losses=["centre_point"], seeds=2, epochs=1), tmp_path / "r", again)
+    assert len(again.trained) == 1
+    assert result.distribution["runs"].tolist() == [2]
+    assert json.loads((tmp_path / "r" / "sweep.json").read_text())["spec"]["seeds"] == [0, 1]
+    (tmp_path / "r" / "predictions" / f"{again.trained[0]}.npz").write_bytes(b"not what was written")
+    with pytest.raises(InputError, match="not whole"):
+        read_predictions(tmp_path / "r", again.trained[0])
+    mended = Counting()
+    run_sweep(tiny(losses=["centre_point"], seeds=1, epochs=1), tmp_path / "r", mended)
+    assert json.loads((tmp_path / "r" / "sweep.json").read_text())["spec"]["seeds"] == [0, 1]
+    assert "trained again" in mended.warnings[0]
+
+
+def test_predictions_are_on_disk_before_the_line_that_names_them(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink().relative_to(tmp_path)))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    run_sweep(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r")
+    kinds = [name for path in synced for name in ("predictions/", "journal.jsonl") if name in path]
+    assert kinds == ["predictions/", "journal.jsonl"]
+
+
+def test_a_damaged_shard_is_refused_before_anything_is_written(
+    small_dataset: Dataset, tiny: Any, tmp_path: Path
+) -> None:
+    import shutil
+
+    shutil.copytree(small_dataset.folder, tmp_path / "data")
+    shard = tmp_path / "data" / "shards" / "00000.npz"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"00000\.npz"):
+        run_sweep(tiny(data=str(tmp_path / "data")), tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
 def test_a_file_in_place_of_the_folder_is_refused(tiny: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match="Expected a folder"):
@@ -186,6 +242,7 @@ def raising_loss(y_true: Any, y_pred: Any) -> Any:
     raise RuntimeError("on purpose")
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_a_row_that_stays_in_the_count_until_it_is_retried(tiny: Any, tmp_path: Path) -> None:
     spec = tiny(losses=[f"{__name__}:raising_loss", "mse"], seeds=1, epochs=1)
     result = run_sweep(spec, tmp_path / "r")
@@ -221,6 +278,14 @@ def test_a_plan_counts_and_estimates_and_writes_nothing(tiny: Any, workplace: Pa
     assert (plan.runs, plan.finished, plan.n_train, plan.n_validation, plan.n_test) == (10, 0, 30, 20, 50)
     assert plan.seconds > 0
     assert list(workplace.iterdir()) == []
+
+
+def test_a_plan_counts_what_is_finished_and_refuses_what_the_sweep_would(tiny: Any, undisturbed: SweepResult) -> None:
+    assert plan_sweep(tiny(), undisturbed.folder).finished == 4
+    assert plan_sweep(tiny(), undisturbed.folder).seconds == 0
+    assert plan_sweep(tiny(seeds=3), undisturbed.folder).finished == 4
+    with pytest.raises(FolderConflict, match="epochs"):
+        plan_sweep(tiny(epochs=9), undisturbed.folder)
 
 
 def test_quantiles_are_over_all_runs_and_failed_ones_count_zero() -> None:

@@ -1,0 +1,137 @@
+"""What a person sees of a sweep while it runs: the plan first, then every run with the outcomes so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from bboxbench.cli.console import Console, Ticker, duration
+from bboxbench.experiments.listener import Listener
+
+if TYPE_CHECKING:
+    from bboxbench.experiments.plan import Run
+    from bboxbench.experiments.sweep import Plan
+
+__all__ = ["LiveView", "plan_lines", "plan_values"]
+
+
+def plan_values(plan: Plan) -> dict[str, Any]:
+    """The plan as a program reads it."""
+    return {
+        "runs": plan.runs,
+        "finished": plan.finished,
+        "epochs": plan.spec.epochs,
+        "n_train": plan.n_train,
+        "n_test": plan.n_test,
+        "estimated_seconds": round(plan.seconds, 1),
+        "spec": plan.spec.to_dict(),
+    }
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """The plan as a person reads it."""
+    spec = plan.spec
+    axes = {
+        "loss": spec.losses,
+        "initializer": spec.initializers,
+        "optimizer": spec.optimizers,
+        "head": spec.heads,
+        "start": spec.starts,
+    }
+    counted = [_count(len(v), name) for name, v in axes.items() if name in ("loss", "initializer") or len(v) > 1]
+    counted.append(_count(len(spec.seeds), "seed"))
+    lines = [
+        f"Plan: {' x '.join(counted)} = {_count(plan.runs, 'run')}",
+        f"  {spec.epochs} epochs of {plan.n_train:,} pictures, batch {spec.batch_size}; {plan.n_test:,} test pictures; "
+        f"engine {spec.engine}, {_count(plan.threads, 'thread')}",
+    ]
+    lines += [f"  {name}: {', '.join(values)}" for name, values in axes.items()]
+    for name, rate in plan.rates:
+        if any(text == name for text in spec.optimizers):
+            paper = "; the paper's is 1.0" if name == "adadelta" else ""
+            lines.append(f"  {name} without a rate takes Keras's default, {rate:g}{paper}")
+    if plan.finished:
+        lines.append(f"  {plan.finished} finished already, {plan.runs - plan.finished} to do")
+    if plan.seconds:
+        lines.append(
+            f"Estimated: about {duration(plan.seconds)} ({plan.step_seconds * 1000:.0f} ms a step, measured just now)"
+        )
+    return lines
+
+
+def _count(count: int, word: str) -> str:
+    """As in '1 loss', '4 losses'."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}{'es' if word.endswith('s') else 's'}"
+
+
+class LiveView(Listener):
+    """The progress of a sweep: pictures first, then epochs of runs with the outcomes so far."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._outcomes: Counter[str] = Counter()
+        self._open: Any = None
+        self._ticker: Ticker | None = None
+        self._runs = self._done = self._epochs = 0
+
+    def __enter__(self) -> LiveView:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def _start(self, what: str, total: int, unit: str) -> Ticker:
+        self._close()
+        self._open = self._console.progress(what, total, unit)
+        ticker: Ticker = self._open.__enter__()
+        return ticker
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open.__exit__(None, None, None)
+            self._open = self._ticker = None
+
+    def drawing(self, done: int, total: int) -> None:
+        """A bar for the pictures."""
+        if self._ticker is None:
+            self._ticker = self._start("Drawing", total, "pictures")
+        self._ticker.update(done)
+
+    def planned(self, plan: Plan) -> None:
+        """The plan, and a bar for the epochs of all runs."""
+        self._close()
+        for line in plan_lines(plan):
+            self._console.say(line)
+        self._console.event("plan", **plan_values(plan))
+        self._runs, self._done, self._epochs = plan.runs, plan.finished, plan.spec.epochs
+        if plan.finished < plan.runs:
+            self._ticker = self._start("Training", plan.runs * self._epochs, "epochs")
+            self._ticker.update(self._done * self._epochs, self._note())
+
+    def epoch(self, run: Run, epoch: int) -> None:
+        """One epoch further."""
+        if self._ticker is not None:
+            self._ticker.update(self._done * self._epochs + epoch, self._note())
+        self._console.event("epoch", run_id=run.run_id, epoch=epoch)
+
+    def finished(self, row: dict[str, Any]) -> None:
+        """A line for the run, and the counts beside the bar."""
+        self._done += 1
+        state = row["outcome"] if row["status"] == "ok" else "failed"
+        self._outcomes[state] += 1
+        said = f"{state}, {row['symptom']}" if row.get("symptom") else state
+        figure = f"box accuracy {row['box_accuracy']:.3f}" if row["status"] == "ok" else row["error"][:100]
+        self._console.say(
+            f"[{self._done}/{self._runs}] {row['loss']} {row['initializer']} seed {row['seed']}: {said}; {figure}; "
+            f"{duration(row['seconds'])}"
+        )
+        if self._ticker is not None:
+            self._ticker.update(self._done * self._epochs, self._note())
+        self._console.event("run", **row)
+
+    def warning(self, text: str) -> None:
+        """A line, also with ``--quiet``."""
+        self._console.warn(text)
+
+    def _note(self) -> str:
+        return ", ".join(f"{count} {name}" for name, count in self._outcomes.most_common())
