@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,14 +93,8 @@ def read_errors(place: Path | str) -> Iterator[None]:
         errno.ENAMETOOLONG: "the name is too long",
         errno.EIO: "the disk does not give its content; restore it from a copy",
     }
-    try:
+    with _told(reasons, lambda said: CannotRead(f"Cannot read {said}"), place):
         yield
-    except BboxbenchError:
-        raise
-    except OSError as error:
-        if error.errno not in reasons:
-            raise
-        raise CannotRead(f"Cannot read {error.filename or place}: {reasons[error.errno]}.") from error
 
 
 @contextmanager
@@ -120,6 +114,13 @@ def write_errors(place: Path | str) -> Iterator[None]:
         errno.ENOENT: "its folder is gone or cannot be made; choose another folder",
         errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     }
+    with _told(reasons, lambda said: CannotWrite(f"Cannot write {said}"), place):
+        yield
+
+
+@contextmanager
+def _told(reasons: dict[int, str], error_of: Callable[[str], BboxbenchError], place: Path | str) -> Iterator[None]:
+    """Turn an `OSError` with one of the reasons into our own; what we raised ourselves and all else passes."""
     try:
         yield
     except BboxbenchError:
@@ -127,4 +128,4 @@ def write_errors(place: Path | str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in reasons:
             raise
-        raise CannotWrite(f"Cannot write {error.filename or place}: {reasons[error.errno]}.") from error
+        raise error_of(f"{error.filename or place}: {reasons[error.errno]}.") from error

@@ -31,13 +31,7 @@ def plan_values(plan: Plan) -> dict[str, Any]:
 def plan_lines(plan: Plan) -> list[str]:
     """The plan as a person reads it."""
     spec = plan.spec
-    axes = {
-        "loss": spec.losses,
-        "initializer": spec.initializers,
-        "optimizer": spec.optimizers,
-        "head": spec.heads,
-        "start": spec.starts,
-    }
+    axes = spec.cell_axes()
     counted = [_count(len(v), name) for name, v in axes.items() if name in ("loss", "initializer") or len(v) > 1]
     counted.append(_count(len(spec.seeds), "seed"))
     lines = [

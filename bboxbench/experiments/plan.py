@@ -73,13 +73,7 @@ def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
     losses = _canonical("loss", spec.losses)
     initializers = _canonical("initializer", spec.initializers)
     optimizers = {text: _optimizer(text) for text in spec.optimizers}
-    axes = {
-        "loss": spec.losses,
-        "initializer": spec.initializers,
-        "optimizer": spec.optimizers,
-        "head": spec.heads,
-        "start": spec.starts,
-    }
+    axes = spec.cell_axes()
     cells: dict[Cell, dict[str, Any]] = {}
     # ParameterGrid turns the last key fastest in alphabetical order; sorted back into the order that the user wrote.
     for point in sorted(ParameterGrid(axes), key=lambda point: [axes[name].index(point[name]) for name in axes]):

@@ -130,6 +130,16 @@ class SweepSpec:
         """
         return open_dataset(self.data).spec if self.data else DatasetSpec.letters(n=self.n, seed=self.data_seed)
 
+    def cell_axes(self) -> dict[str, tuple[str, ...]]:
+        """What a cell takes one of each, by the name of its column; the learning rate comes with the optimizer."""
+        return {
+            "loss": self.losses,
+            "initializer": self.initializers,
+            "optimizer": self.optimizers,
+            "head": self.heads,
+            "start": self.starts,
+        }
+
     def settings(self) -> dict[str, Any]:
         """What all runs of a sweep share and what changes their results: plain JSON values.
 
