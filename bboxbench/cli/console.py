@@ -80,7 +80,8 @@ class Console:
     def say(self, text: str) -> None:
         """A line for the person, on stderr; not with ``--quiet``."""
         if not self.quiet:
-            self.stderr.print(text, markup=False, soft_wrap=True)
+            # A terminal gets whole words a line; a file gets lines as they are.
+            self.stderr.print(text, markup=False, soft_wrap=not self.stderr.is_terminal)
 
     def warn(self, text: str) -> None:
         """A line that a person must see, on stderr, also with ``--quiet``."""

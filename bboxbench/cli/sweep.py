@@ -180,7 +180,7 @@ def _conclude(console: Console, result: SweepResult) -> None:
     if not console.as_json:
         # Off a terminal Rich would assume 80 columns and fold names; a file has room.
         wide = console.stdout if console.stdout.is_terminal else RichConsole(width=120, highlight=False)
-        wide.print(distribution_table(result))
+        wide.print(distribution_table(result, wide.width))
         for path in result.written:
             console.show(f"  {path}")
     cells = result.distribution.to_dict("records")

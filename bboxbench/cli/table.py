@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich import box
 from rich.table import Table
@@ -19,48 +19,76 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 BINS = 10
 
 
-def distribution_table(result: SweepResult) -> Table:
-    """One row a cell: outcomes, median and range of box accuracy, and a small histogram over its runs."""
-    runs, cells = result.runs, result.distribution
+NARROW = 100
+"""Columns of a terminal below which two lines stand for a cell instead of one."""
+
+
+class _Row(NamedTuple):
+    """One row of the table, in words."""
+
+    names: tuple[str, ...]
+    runs: str
+    outcomes: str
+    median: str
+    spread: str
+    histogram: str
+    keras_accuracy: str
+    style: str = ""
+
+
+def distribution_table(result: SweepResult, width: int) -> Table:
+    """A row a cell: outcomes, median and range of box accuracy, and a small histogram over its runs.
+
+    Args:
+        result: of a finished sweep.
+        width: of the terminal, in characters; a narrow one gets two lines a cell.
+    """
+    cells = result.distribution
     others = [name for name in ("optimizer", "learning_rate", "head", "start") if cells[name].nunique() > 1]
+    names = ("loss", "initializer", *others)
+    rows = [_cell_row(cell, names, _runs_of(result.runs, cell)) for _, cell in cells.iterrows()]
+    rows += [_baseline_row(row, len(names)) for _, row in result.baselines.iterrows()]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Box accuracy over the seeds", title_justify="left")
-    for name in ("loss", "initializer", *others):
-        table.add_column(name.replace("_", " "), overflow="fold")
-    table.add_column("runs", justify="right")
-    table.add_column("outcomes")
-    table.add_column("median", justify="right")
-    table.add_column("min to max", justify="right", no_wrap=True)
-    table.add_column("0" + " " * (BINS - 2) + "1", no_wrap=True)
-    table.add_column("Keras 'accuracy'", justify="right")
-    for _, cell in cells.iterrows():
-        mine = _runs_of(runs, cell)
-        table.add_row(
-            *(str(cell[name]) for name in ("loss", "initializer", *others)),
-            str(cell["runs"]),
-            _outcomes(cell),
-            f"{cell['box_accuracy_median']:.3f}",
-            f"{cell['box_accuracy_min']:.3f} to {cell['box_accuracy_max']:.3f}",
-            strip(
-                [float(x) if ok == "ok" else 0.0 for x, ok in zip(mine["box_accuracy"], mine["status"], strict=True)]
-            ),
-            f"{cell['keras_accuracy_median']:.2f}",
-        )
-    table.add_section()
-    for _, row in result.baselines.iterrows():
-        blank = [""] * (1 + len(others))
-        accuracy = row["box_accuracy"]
-        table.add_row(
-            f"{row['baseline']} box",
-            *blank,
-            "",
-            "ignores the picture",
-            f"{accuracy:.3f}",
-            "",
-            strip([accuracy]),
-            f"{row['keras_accuracy']:.2f}",
-            style="dim",
-        )
+    scale = "0" + " " * (BINS - 2) + "1"
+    if width >= NARROW:
+        for name in names:
+            table.add_column(name.replace("_", " "), overflow="fold")
+        for name in ("runs", "outcomes", "median", "min to max", scale, "Keras 'accuracy'"):
+            right = name in ("runs", "median", "Keras 'accuracy'")
+            table.add_column(name, justify="right" if right else "left", no_wrap=name in ("min to max", scale))
+    else:
+        table.add_column("cell", overflow="fold")
+        table.add_column("outcomes")
+        table.add_column("median, range", no_wrap=True)
+        table.add_column(scale, no_wrap=True)
+    for number, row in enumerate(rows, start=1):
+        if width >= NARROW:
+            table.add_row(*row.names, *row[1:-1], style=row.style, end_section=number == len(cells))
+        else:
+            cell = "\n".join(name for name in row.names if name)
+            said = f"{row.outcomes}\nKeras 'accuracy' {row.keras_accuracy}"
+            table.add_row(cell, said, f"{row.median}\n{row.spread}", row.histogram, style=row.style, end_section=True)
     return table
+
+
+def _cell_row(cell: pd.Series, names: tuple[str, ...], runs: pd.DataFrame) -> _Row:
+    accuracies = [float(x) if ok == "ok" else 0.0 for x, ok in zip(runs["box_accuracy"], runs["status"], strict=True)]
+    return _Row(
+        tuple(str(cell[name]) for name in names),
+        str(cell["runs"]),
+        _outcomes(cell),
+        f"{cell['box_accuracy_median']:.3f}",
+        f"{cell['box_accuracy_min']:.3f} to {cell['box_accuracy_max']:.3f}",
+        strip(accuracies),
+        f"{cell['keras_accuracy_median']:.2f}",
+    )
+
+
+def _baseline_row(row: pd.Series, columns: int) -> _Row:
+    names = (f"{row['baseline']} box", *[""] * (columns - 1))
+    accuracy = float(row["box_accuracy"])
+    said = f"{row['keras_accuracy']:.2f}"
+    return _Row(names, "", "ignores the picture", f"{accuracy:.3f}", "", strip([accuracy]), said, "dim")
 
 
 def _runs_of(runs: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import resource
@@ -8,12 +9,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from bboxbench.cli import main, table
 from bboxbench.data_gen import Dataset
+from bboxbench.experiments.tables import distribution_table, runs_table
 
 
 def words(dataset: Dataset, out: Path, **options: object) -> list[str]:
@@ -126,6 +130,22 @@ def test_an_altered_shard_is_named(small_dataset: Dataset, tmp_path: Path, capsy
 )
 def test_the_strip_counts_runs_by_tenths(values: list[float], strip: str) -> None:
     assert table.strip(values) == strip
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_table_fits_the_terminal_and_keeps_its_numbers_whole(width: int) -> None:
+    cell = {"loss": "centre_point", "initializer": "random_uniform(minval=-0.05,maxval=0.05)", "head": "corners"}
+    cell |= {"optimizer": "adam", "learning_rate": 0.001, "start": "wide", "status": "ok", "outcome": "blind"}
+    rows = [{**cell, "symptom": "pinned", "box_accuracy": a, "keras_accuracy": 0.95} for a in (0.031, 0.456)]
+    runs = runs_table([{"row": row} for row in rows])
+    baselines = pd.DataFrame([{"baseline": "mean", "box_accuracy": 0.02, "keras_accuracy": 0.6}])
+    result = SimpleNamespace(runs=runs, distribution=distribution_table(runs), baselines=baselines)
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(table.distribution_table(result, width))  # type: ignore[arg-type]  # what it reads of a result
+    text = console.export_text()
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    for whole in ("0.243", "0.031 to 0.456", "2 blind", "0.95", "mean box"):
+        assert whole in text
 
 
 def start(arguments: list[str], cwd: Path, **options: object) -> subprocess.Popen[str]:
