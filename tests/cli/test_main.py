@@ -224,9 +224,12 @@ def test_a_data_set_that_may_not_be_read_is_said_to_be_that(command: str, locked
     )
     arguments = [sys.executable, "-c", child, command, str(readable)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    error = done.stderr.splitlines()[-1]
+    error = (done.stderr.splitlines() or [""])[-1]
     assert "Traceback" not in done.stderr
-    if command == "generate" and locked != "dataset.json":
+    if (command, locked) == ("generate", "shards/00000.npz") and os.geteuid() != 0:
+        # The owner of the folder may put a new shard in the place of one that he may not read.
+        assert done.returncode == 0, done.stderr
+    elif command == "generate" and locked != "dataset.json":
         # A folder is generate's to write, and it draws a shard that it cannot read again.
         assert (done.returncode, "Cannot write" in error) == (4, True), done.stderr
     else:
