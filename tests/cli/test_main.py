@@ -96,20 +96,19 @@ def test_debug_shows_where_it_happened(monkeypatch: pytest.MonkeyPatch, capsys: 
     ],
     ids=" ".join,
 )
-@pytest.mark.usefixtures("workplace")
 def test_wrong_usage_is_one_line_and_code_2_and_writes_nothing(
-    words: list[str], workplace: object, capsys: pytest.CaptureFixture[str]
+    words: list[str], empty_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*words) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("Error: ")
     assert err.count("\n") == 1
-    assert list(workplace.iterdir()) == []  # type: ignore[attr-defined]  # a Path, by the fixture
+    assert list(empty_folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(("words", "guess"), [(["swep"], "sweep"), (["sweep", "--losses", "giuo"], "giou")])
-@pytest.mark.usefixtures("workplace")
+@pytest.mark.usefixtures("empty_folder")
 def test_a_near_miss_is_answered_with_a_guess(words: list[str], guess: str, capsys: pytest.CaptureFixture[str]) -> None:
     run(*words)
     assert f"Did you mean '{guess}'?" in capsys.readouterr().err

@@ -69,32 +69,34 @@ def test_json_events_are_one_a_line_and_carry_plan_runs_and_cells(
 
 
 def test_an_option_wins_over_the_file_and_the_file_over_the_preset(
-    workplace: Path, capsys: pytest.CaptureFixture[str]
+    empty_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (workplace / "mine.toml").write_text('preset = "quick"\nepochs = 2\nseeds = 3\nlosses = ["mse"]\n')
+    (empty_folder / "mine.toml").write_text('preset = "quick"\nepochs = 2\nseeds = 3\nlosses = ["mse"]\n')
     assert run("sweep", "--spec", "mine.toml", "--epochs", "3", "--dry-run") == 0
     out = capsys.readouterr().out
     assert "1 loss x 1 initializer x 3 seeds = 3 runs" in out
     assert "3 epochs of 1,200 pictures" in out
-    assert [each.name for each in workplace.iterdir()] == ["mine.toml"]
+    assert [each.name for each in empty_folder.iterdir()] == ["mine.toml"]
 
 
 def test_an_optimizer_without_a_rate_is_said_to_take_keras_own(
-    workplace: Path, capsys: pytest.CaptureFixture[str]
+    empty_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("sweep", "--preset", "as_posted", "--dry-run") == 0
     assert "adadelta without a rate takes Keras's default, 0.001; the paper's is 1.0" in capsys.readouterr().out
 
 
 def test_a_failed_run_ends_the_command_with_1_after_the_others(
-    small_dataset: Dataset, workplace: Path, capsys: pytest.CaptureFixture[str]
+    small_dataset: Dataset, empty_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (workplace / "broken_loss_module.py").write_text("def bad(y_true, y_pred):\n    raise RuntimeError('on purpose')\n")
-    assert run(*words(small_dataset, workplace / "r", losses="broken_loss_module:bad,mse")) == 1
+    (empty_folder / "broken_loss_module.py").write_text(
+        "def bad(y_true, y_pred):\n    raise RuntimeError('on purpose')\n"
+    )
+    assert run(*words(small_dataset, empty_folder / "r", losses="broken_loss_module:bad,mse")) == 1
     err = capsys.readouterr().err
     assert "1 of the runs failed" in err
     assert "--retry-failed" in err
-    assert sorted(pd.read_csv(workplace / "r" / "runs.csv")["status"]) == ["failed", "ok"]
+    assert sorted(pd.read_csv(empty_folder / "r" / "runs.csv")["status"]) == ["failed", "ok"]
 
 
 def test_another_sweep_in_the_folder_is_refused_with_3(

@@ -230,12 +230,12 @@ def test_a_file_in_place_of_the_folder_is_refused(tiny: Any, tmp_path: Path) -> 
         run_sweep(tiny(), tmp_path / "file")
 
 
-def test_a_typing_error_draws_and_writes_nothing(workplace: Path) -> None:
+def test_a_typing_error_draws_and_writes_nothing(empty_folder: Path) -> None:
     from bboxbench.experiments.spec import SweepSpec
 
     with pytest.raises(InputError, match="giou"):
         run_sweep(SweepSpec.from_preset("quick", losses=["giuo"]))
-    assert list(workplace.iterdir()) == []
+    assert list(empty_folder.iterdir()) == []
 
 
 def raising_loss(y_true: Any, y_pred: Any) -> Any:
@@ -260,7 +260,7 @@ def test_a_failed_run_is_a_row_that_stays_in_the_count_until_it_is_retried(tiny:
     assert len(runs_of(tmp_path / "r")) == 2
 
 
-def test_the_letters_are_drawn_first_if_they_are_not_there(tiny: Any, workplace: Path) -> None:
+def test_the_letters_are_drawn_first_if_they_are_not_there(tiny: Any, empty_folder: Path) -> None:
     heard: list[tuple[int, int]] = []
 
     class Drawing(Listener):
@@ -269,15 +269,15 @@ def test_the_letters_are_drawn_first_if_they_are_not_there(tiny: Any, workplace:
 
     result = run_sweep(tiny(data="", n=20, losses=["mse"], seeds=1, epochs=1), None, Drawing())
     assert heard[-1] == (20, 20)
-    assert (workplace / "data" / "letters-n20-seed0" / "dataset.json").exists()
+    assert (empty_folder / "data" / "letters-n20-seed0" / "dataset.json").exists()
     assert result.folder.parent == Path("results")
 
 
-def test_a_plan_counts_and_estimates_and_writes_nothing(tiny: Any, workplace: Path) -> None:
+def test_a_plan_counts_and_estimates_and_writes_nothing(tiny: Any, empty_folder: Path) -> None:
     plan = plan_sweep(tiny(data="", n=100, seeds=5))
     assert (plan.runs, plan.finished, plan.n_train, plan.n_validation, plan.n_test) == (10, 0, 30, 20, 50)
     assert plan.seconds > 0
-    assert list(workplace.iterdir()) == []
+    assert list(empty_folder.iterdir()) == []
 
 
 def test_a_plan_counts_what_is_finished_and_refuses_what_the_sweep_would(tiny: Any, undisturbed: SweepResult) -> None:
