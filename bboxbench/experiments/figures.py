@@ -59,6 +59,15 @@ def box_accuracy_figure(runs: pd.DataFrame, path: Path) -> None:
         for group, axis in zip(groups, axes.flat, strict=False):
             axis.set_title(group, fontsize=9, loc="left")
             axis.axvline(CONVERGED_ACCURACY, color="#bbbbbb", linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+            axis.annotate(
+                "converged",
+                (CONVERGED_ACCURACY, 1),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="bottom",
+                fontsize=7.5,
+                color="#767676",
+            )
             for y, loss in enumerate(rows):
                 mine = (labels["group"] == group) & (labels["loss"] == loss)
                 if not mine.any():
@@ -83,10 +92,14 @@ def box_accuracy_figure(runs: pd.DataFrame, path: Path) -> None:
             for name in present
         ]
         handles.append(Line2D([], [], linestyle="", color="#222222", marker="|", markersize=10, label="median"))
-        handles.append(
-            Line2D([], [], color="#bbbbbb", linewidth=0.8, linestyle=(0, (4, 3)), label="converged from here")
+        figure.legend(
+            handles=handles,
+            loc="outside upper left",
+            ncols=len(handles),
+            frameon=False,
+            columnspacing=1.0,
+            handletextpad=0.3,
         )
-        figure.legend(handles=handles, loc="outside upper left", ncols=4 * columns, frameon=False)
         content = io.BytesIO()
         figure.savefig(content, format="png")
     write_atomically(path, content.getvalue())
