@@ -32,6 +32,22 @@ The same command goes on where it stopped. More seeds, losses or initializers ad
 pictures are refused, and the difference is named. A torn last line of the journal, left by a kill or a power cut, is set
 aside in a file beside it.
 
+`sweep --json` prints JSON Lines on stdout: `plan`, `epoch`, `run` (a row of `runs.csv`), `warning`, `done`; each object
+names its kind in `event`. The command ends with 0 when all runs are ok, 1 when some failed, 2 on bad input, 3 when the
+folder holds something else, 4 when it cannot write, 130 when it was interrupted.
+
+## The network
+
+One convolution of 4 filters 16x16, LeakyReLU 0.2, max-pool 3x3 with stride 2, dropout 0.2, dense 200 and dense 64
+(LeakyReLU 0.2 each), dense 4 with a sigmoid: 3,105,552 parameters on grey pictures of 200x100. Networks of your own cannot
+be swept yet. What varies round it:
+
+- `head`: how the four numbers become a box. `corners`: (xmin, ymin, xmax, ymax) as they stand, so it can be inverted;
+  `centre_size`: centre, width and height, so it can reach beyond the picture; `ordered`: it can do neither.
+- `start`: the bias of the last layer. `zeros` starts from a box without area at the centre, `wide` from the middle half.
+- `vary`: what a seed changes: starting weights, order of the pictures, dropout masks. The pictures stay the same.
+- `precision`: float32.
+
 ## Outcomes and symptoms
 
 The outcome is the first that holds:
@@ -43,7 +59,7 @@ The outcome is the first that holds:
 | `blind` | the mean over the four sides of Pearson's r between predicted and true is below {outcomes.BLIND_CORRELATION:g}, a constant side counting 0: the box ignores the picture |
 | `learning` | anything else |
 
-So is the symptom; it may be empty:
+So is the symptom; it may be empty, which pandas reads as NaN:
 
 | symptom | when |
 | --- | --- |

@@ -64,9 +64,11 @@ def run(words: list[str]) -> int:
     words = [word for word in words if word != "--debug"]
     try:
         with _output_errors():
-            return app(words, prog_name="bboxbench", standalone_mode=False) or 0
+            return app(words or ["--help"], prog_name="bboxbench", standalone_mode=False) or 0
     except TyperException as error:
-        return _complain(f"{_one_line(error.format_message())} Try 'bboxbench --help'.", error.exit_code, debug)
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "bboxbench"
+        return _complain(f"{_one_line(error.format_message())} Try '{command} --help'.", error.exit_code, debug)
     except BboxbenchError as error:
         return _complain(str(error), error.exit_code, debug)
     except BrokenPipeError:

@@ -36,8 +36,8 @@ def plan_lines(plan: Plan) -> list[str]:
     counted.append(_count(len(spec.seeds), "seed"))
     lines = [
         f"Plan: {' x '.join(counted)} = {_count(plan.runs, 'run')}",
-        f"  {spec.epochs} epochs of {plan.n_train:,} pictures, batch {spec.batch_size}; {plan.n_test:,} test pictures; "
-        f"engine {spec.engine}, {_count(plan.threads, 'thread')}",
+        f"  {_count(spec.epochs, 'epoch')} of {plan.n_train:,} pictures, batch {spec.batch_size}; "
+        f"{plan.n_test:,} test pictures; engine {spec.engine}, {_count(plan.threads, 'thread')}",
     ]
     lines += [f"  {name}: {', '.join(values)}" for name, values in axes.items()]
     for name, rate in plan.rates:
@@ -114,7 +114,7 @@ class LiveView(Listener):
         state = row["outcome"] if row["status"] == "ok" else "failed"
         self._outcomes[state] += 1
         said = f"{state}, {row['symptom']}" if row.get("symptom") else state
-        figure = f"box accuracy {row['box_accuracy']:.3f}" if row["status"] == "ok" else row["error"][:100]
+        figure = f"box accuracy {row['box_accuracy']:.3f}" if row["status"] == "ok" else row["error"][:200]
         self._console.say(
             f"[{self._done}/{self._runs}] {row['loss']} {row['initializer']} seed {row['seed']}: {said}; {figure}; "
             f"{duration(row['seconds'])}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich import box
@@ -66,8 +67,9 @@ def distribution_table(result: SweepResult, width: int) -> Table:
             table.add_row(*row.names, *row[1:-1], style=row.style, end_section=number == len(cells))
         else:
             cell = "\n".join(name for name in row.names if name)
-            said = f"{row.outcomes}\nKeras 'accuracy' {row.keras_accuracy}"
-            table.add_row(cell, said, f"{row.median}\n{row.spread}", row.histogram, style=row.style, end_section=True)
+            histogram = f"{row.histogram}\nKeras {row.keras_accuracy}"
+            figures = f"{row.median}\n{row.spread}"
+            table.add_row(cell, row.outcomes, figures, histogram, style=row.style, end_section=True)
     return table
 
 
@@ -80,7 +82,8 @@ def _cell_row(cell: pd.Series, names: tuple[str, ...], runs: pd.DataFrame) -> _R
         f"{cell['box_accuracy_median']:.3f}",
         f"{cell['box_accuracy_min']:.3f} to {cell['box_accuracy_max']:.3f}",
         strip(accuracies),
-        f"{cell['keras_accuracy_median']:.2f}",
+        # A cell of failed runs has none.
+        "-" if math.isnan(cell["keras_accuracy_median"]) else f"{cell['keras_accuracy_median']:.2f}",
     )
 
 

@@ -123,13 +123,18 @@ def measure(
         finite: whether every loss and weight of the training stayed finite.
 
     Raises:
-        InputError: the shapes differ, are not (n, 4), or n is 0; a true coordinate is not finite.
+        InputError: the shapes differ, are not (n, 4), or n is 0; a true coordinate is not finite, a true box is
+            inverted or has no area, or no true coordinate is above 1, as in relative boxes.
     """
     t, p = np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)
     if t.shape != p.shape or t.ndim != 2 or t.shape[1] != 4 or not len(t):
         raise InputError(f"Expected true and predicted boxes of one shape (n, 4). Received: {t.shape} and {p.shape}.")
     if not np.isfinite(t).all():
         raise InputError("Expected finite true boxes. Received one with NaN or infinity.")
+    if (t[:, 2:] <= t[:, :2]).any():
+        raise InputError("Expected true boxes as xmin, ymin, xmax, ymax. Received one with its second corner first.")
+    if t.max() <= 1 < min(width, height):
+        raise InputError("Expected boxes in pixels. Received relative ones, see bboxbench.boxes.to_pixels.")
     usable: npt.NDArray[np.bool_] = np.asarray(np.isfinite(p).all(axis=1))
     overlap = iou(t, p)
     near = _pinned(t, p, width, height) & usable[:, None]

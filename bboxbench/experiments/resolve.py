@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import re
 from collections.abc import Callable
@@ -135,4 +136,15 @@ def canonical(kind: str, recipe: Recipe, made: Any) -> tuple[Recipe, dict[str, A
         if (key not in defaults or defaults[key] != value)
         or (kind == "initializer" and isinstance(value, (int, float)))
     }
-    return Recipe(name, shown), {"name": name, **every}
+    # The code of a loss that stands elsewhere is part of what it computes: an edited one is trained again.
+    source = {"source": _source_sha256(factory)} if own else {}
+    return Recipe(name, shown), {"name": name, **source, **every}
+
+
+def _source_sha256(factory: Callable[..., Any]) -> str:
+    """SHA-256 of the source of a function or class; of nothing where there is no source, as in a shell."""
+    try:
+        source = inspect.getsource(factory)
+    except (OSError, TypeError):
+        source = ""
+    return hashlib.sha256(source.encode()).hexdigest()

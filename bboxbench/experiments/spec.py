@@ -202,6 +202,8 @@ def read_toml(path: Path) -> Mapping[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"Expected TOML in {path}. Received: {error}.") from error
     defaults = {field.name: field.default for field in dataclasses.fields(SweepSpec)}
+    # A person writes batch-size, as on the command line, or batch_size, as in Python.
+    values = {key.replace("-", "_"): value for key, value in values.items()}
     for key, value in values.items():
         try:
             if key not in defaults:

@@ -127,6 +127,18 @@ def test_refusals_of_the_system_become_one_line_and_other_errors_pass() -> None:
         raise ConnectionError(errno.ECONNRESET, "other")
 
 
+def test_no_words_at_all_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 0
+    out, err = capsys.readouterr()
+    assert "Usage: bboxbench" in out
+    assert err == ""
+
+
+def test_wrong_usage_names_the_help_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    run("generate", "--n", "x")
+    assert "Try 'bboxbench generate --help'." in capsys.readouterr().err
+
+
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out == f"bboxbench {__version__}\n"

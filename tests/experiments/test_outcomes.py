@@ -141,6 +141,18 @@ def test_shapes_that_do_not_fit_are_refused(truth: Boxes, predicted: Boxes) -> N
         of(truth, predicted)
 
 
+@pytest.mark.parametrize(("change", "said"), [([2, 1, 0, 3], "second corner"), ([0, 1, 2, 1], "second corner")])
+def test_a_true_box_that_is_none_is_refused(truth: Boxes, change: list[int], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        of(truth[:, change], truth)
+
+
+def test_relative_true_boxes_are_refused_with_the_way_to_pixels(truth: Boxes) -> None:
+    relative = truth / [W, H, W, H]
+    with pytest.raises(InputError, match="to_pixels"):
+        of(relative, relative)
+
+
 def test_a_true_box_that_is_not_finite_is_refused(truth: Boxes) -> None:
     truth[0, 0] = np.nan
     with pytest.raises(InputError, match="finite true boxes"):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
+import linecache
 import os
 import subprocess
 import sys
@@ -122,6 +124,20 @@ def test_losses_that_differ_in_any_parameter_are_different_runs(losses: list[str
     assert len({run.cell for run in runs}) == len(losses)
 
 
+def test_an_edited_loss_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = SweepSpec.from_preset("quick", losses=["edited_loss_module:own"], seeds=1)
+    found = set()
+    for factor in (1, 1000):
+        code = f"def own(y_true, y_pred):\n    return {factor} * ((y_true - y_pred) ** 2).mean(-1)\n"
+        (tmp_path / "edited_loss_module.py").write_text(code, encoding="utf-8")
+        sys.modules.pop("edited_loss_module", None)
+        importlib.invalidate_caches()
+        linecache.clearcache()
+        found.add(plan(spec, "data")[0].run_id)
+    assert len(found) == 2
+
+
 def test_the_spread_of_an_initializer_is_always_shown() -> None:
     (run,) = plan(SweepSpec.from_preset("quick", losses=["mse"], initializers=["random_uniform"], seeds=1), "data")
     assert run.cell.initializer == "random_uniform(minval=-0.05,maxval=0.05)"
@@ -202,9 +218,12 @@ def test_a_spec_survives_json(preset: str) -> None:
 
 def test_a_toml_file_says_the_same_as_the_fields(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('losses = ["mse", "giou"]\nseeds = "3-4"\nepochs = 2\ndropout = 0\n', encoding="utf-8")
+    path.write_text(
+        'losses = ["mse", "giou"]\nseeds = "3-4"\nepochs = 2\ndropout = 0\nbatch-size = 7\n', encoding="utf-8"
+    )
     spec = SweepSpec.from_preset("quick", **read_toml(path))
     assert (spec.losses, spec.seeds, spec.epochs, spec.dropout) == (("mse", "giou"), (3, 4), 2, 0.0)
+    assert spec.batch_size == 7
 
 
 @pytest.mark.parametrize(
