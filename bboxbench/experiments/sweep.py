@@ -157,7 +157,8 @@ def run_sweep(
     machine = environment()
     with open_results(folder, spec, dataset.sha256, machine, listener.warning) as results:
         if lost := [r["run_id"] for r in results.journal.records if r["run_id"] not in kept]:
-            listener.warning(f"Predictions of finished runs are missing or altered; trained again: {', '.join(lost)}.")
+            which = ", ".join(lost)
+            listener.warning(f"Predictions are missing or altered; this plan trains its own of them again: {which}.")
         listener.planned(what)
         baselines = baselines_table(data, spec.iou_threshold)
         write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))

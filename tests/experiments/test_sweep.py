@@ -189,10 +189,14 @@ def test_the_other_spelling_of_a_cell_adds_to_its_row(tiny: Any, tmp_path: Path)
     (tmp_path / "r" / "predictions" / f"{again.trained[0]}.npz").write_bytes(b"not what was written")
     with pytest.raises(InputError, match="not whole"):
         read_predictions(tmp_path / "r", again.trained[0])
-    mended = Counting()
-    run_sweep(tiny(losses=["centre_point"], seeds=1, epochs=1), tmp_path / "r", mended)
+    narrower, mended = Counting(), Counting()
+    run_sweep(tiny(losses=["centre_point"], seeds=1, epochs=1), tmp_path / "r", narrower)
+    assert narrower.trained == []
+    assert again.trained[0] in narrower.warnings[0]
     assert json.loads((tmp_path / "r" / "sweep.json").read_text())["spec"]["seeds"] == [0, 1]
-    assert "trained again" in mended.warnings[0]
+    run_sweep(tiny(losses=["centre_point"], seeds=2, epochs=1), tmp_path / "r", mended)
+    assert mended.trained == again.trained
+    assert len(read_predictions(tmp_path / "r", again.trained[0])) == 20
 
 
 def test_predictions_are_on_disk_before_the_line_that_names_them(
