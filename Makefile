@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # A particular interpreter: make demo PYTHON=/path/to/python3.12
 PYTHON ?=
 
-.PHONY: help setup demo test test-all lint format wheel lock clean
+.PHONY: help setup demo test test-all lint format bench wheel lock clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ lint: $(READY) ## ruff, format and the strict type check
 format: $(READY) ## put the code into the house's form
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
+
+bench: $(READY) ## time every way to train side by side and write docs/performance.md (some 20 minutes, 15 GB)
+	@$(RUN)/python benchmarks/training.py
+	@$(RUN)/python scripts/performance_page.py > docs/performance.md
 
 wheel: $(READY) ## build sdist and wheel, install the wheel into an environment of its own, use it from elsewhere
 	@sh scripts/try_wheel.sh $(VENV)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ __all__ = [
     "CannotWrite",
     "FolderConflict",
     "InputError",
+    "one_line",
     "read_errors",
     "unknown_name",
     "write_errors",
@@ -75,6 +77,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     near = difflib.get_close_matches(name.lower(), [option.lower() for option in options], n=1, cutoff=0.6)
     guess = next((f" Did you mean '{option}'?" for option in options if near and option.lower() == near[0]), "")
     return InputError(f"Unknown {kind} '{name}'.{guess} Expected one of: {', '.join(options)}.")
+
+
+def one_line(error: BaseException) -> str:
+    """The kind and the words of somebody else's error on one line, without the colours Keras gives a terminal."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", f"{type(error).__name__}: {error}")
+    return " ".join(plain.split())
 
 
 @contextmanager

@@ -39,14 +39,21 @@ folder holds something else, 4 when it cannot write, 130 when it was interrupted
 ## The network
 
 One convolution of 4 filters 16x16, LeakyReLU 0.2, max-pool 3x3 with stride 2, dropout 0.2, dense 200 and dense 64
-(LeakyReLU 0.2 each), dense 4 with a sigmoid: 3,105,552 parameters on grey pictures of 200x100. Networks of your own cannot
-be swept yet. What varies round it:
+(LeakyReLU 0.2 each), dense 4 with a sigmoid: 3,105,552 parameters on grey pictures of 200x100. A network of your own
+takes its place with `--network`: see [networks.md](networks.md). What varies round it:
 
 - `head`: how the four numbers become a box. `corners`: (xmin, ymin, xmax, ymax) as they stand, so it can be inverted;
   `centre_size`: centre, width and height, so it can reach beyond the picture; `ordered`: it can do neither.
 - `start`: the bias of the last layer. `zeros` starts from a box without area at the centre, `wide` from the middle half.
 - `vary`: what a seed changes: starting weights, order of the pictures, dropout masks. The pictures stay the same.
-- `precision`: float32.
+- `precision`: what the network computes in, `float32` or `bfloat16`. Weights, the optimizer's state and the boxes are
+  float32 in both.
+
+## Engines
+
+`lockstep` trains all runs of a seed at once; `fit` is plain Keras, one run at a time. Where an optimizer looks at more than
+one weight at a time, or the network is your own, `fit` trains the run though `lockstep` was asked for: the plan says how
+many and why, and the column `engine` has what trained the run.
 
 ## Outcomes and symptoms
 

@@ -7,21 +7,31 @@ import doctest
 import importlib
 import importlib.util
 import io
+import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 
 
-def results_page() -> str:
-    spec = importlib.util.spec_from_file_location("results_page", ROOT / "scripts" / "results_page.py")
+def script(name: str) -> Any:
+    """A module of the folder scripts, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return str(module.page())
+    return module
+
+
+def results_page() -> str:
+    return str(script("results_page").page())
 
 
 def test_the_page_of_results_is_the_one_the_tables_give() -> None:
@@ -36,6 +46,29 @@ def test_the_example_on_the_page_of_results_prints_what_it_says() -> None:
     with contextlib.redirect_stdout(out):
         exec(compile(code, "docs/results.md", "exec"), {})
     assert out.getvalue() == printed
+
+
+def test_the_page_of_performance_is_the_one_the_measurements_give() -> None:
+    assert (ROOT / "docs" / "performance.md").read_text(encoding="utf-8") == script("performance_page").page(), (
+        "stale: python scripts/performance_page.py > docs/performance.md"
+    )
+
+
+@pytest.mark.slow
+def test_the_page_of_performance_reads_what_the_benchmark_writes(tmp_path: Path) -> None:
+    options = ["--repeats=2", "--steps=1", "--networks=1,2", "--n=100", "--out=training.json"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "training.py"), *options]
+    command += ["--only", "Keras fit", "lockstep, plain backgrounds"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    shutil.copy(ROOT / "docs" / "data" / "levers.csv", tmp_path)
+    (tmp_path / "estimate.json").write_text('{"command": "sweep", "estimated_seconds": 60, "real_seconds": 90}')
+    rows = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["how"] for row in rows if row["said"] or len(row["turns"]) != 2] == []
+    page = script("performance_page").page(tmp_path)
+    assert [row["how"] for row in rows if f"| {row['how']} | " not in page] == []
+    titles = re.findall("^## (.*)", page, re.MULTILINE)
+    assert titles[1:5] == ["Measured", "Memory", "Evaluation", "The estimate against reality"]
+    assert "took 1 min 30 s:\n1.50 times as long" in page
 
 
 @pytest.mark.parametrize("name", ["data_gen", "experiments.recipe", "experiments.seeds"])

@@ -23,7 +23,12 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         "epochs": plan.spec.epochs,
         "n_train": plan.n_train,
         "n_test": plan.n_test,
-        "estimated_seconds": round(plan.seconds, 1),
+        "fallbacks": [{"reason": reason, "runs": count} for reason, count in plan.fallbacks],
+        "estimated_seconds": round(plan.estimate.seconds, 1),
+        "engines": {
+            name: {"networks": each.networks, "memory_bytes": each.memory, "step_seconds": round(each.step, 4)}
+            for name, each in plan.estimate.engines.items()
+        },
         "spec": plan.spec.to_dict(),
     }
 
@@ -40,16 +45,23 @@ def plan_lines(plan: Plan) -> list[str]:
         f"{plan.n_test:,} test pictures; engine {spec.engine}, {_count(plan.threads, 'thread')}",
     ]
     lines += [f"  {name}: {', '.join(values)}" for name, values in axes.items()]
+    if (spec.network, spec.precision) != (type(spec).network, type(spec).precision):
+        lines.append(f"  network: {spec.network}, computed in {spec.precision}")
+    for reason, count in plan.fallbacks:
+        lines.append(f"  {_count(count, 'run')} {'trains' if count == 1 else 'train'} with fit: {reason}")
     for name, rate in plan.rates:
         if any(text == name for text in spec.optimizers):
             paper = "; the paper's is 1.0" if name == "adadelta" else ""
             lines.append(f"  {name} without a rate takes Keras's default, {rate:g}{paper}")
     if plan.finished:
         lines.append(f"  {plan.finished} finished already, {plan.runs - plan.finished} to do")
-    if plan.seconds:
-        lines.append(
-            f"Estimated: about {duration(plan.seconds)} ({plan.step_seconds * 1000:.0f} ms a step, measured just now)"
-        )
+    for name, each in plan.estimate.engines.items():
+        if each.networks > 1:
+            memory = f", {each.memory / 1e9:.1f} GB beside the pictures"
+            lines.append(f"  {name}: {each.networks} networks at once{memory}")
+    if plan.estimate.seconds:
+        steps = [f"{each.step * 1000:.0f} ms a step and network" for each in plan.estimate.engines.values()]
+        lines.append(f"Estimated: about {duration(plan.estimate.seconds)} ({', '.join(steps)}, measured just now)")
     return lines
 
 
@@ -67,6 +79,7 @@ class LiveView(Listener):
         self._open: Any = None
         self._ticker: Ticker | None = None
         self._runs = self._done = self._epochs = 0
+        self._under_way: dict[str, float] = {}
 
     def __enter__(self) -> LiveView:
         return self
@@ -102,15 +115,17 @@ class LiveView(Listener):
             self._ticker = self._start("Training", plan.runs * self._epochs, "epochs")
             self._ticker.update(self._done * self._epochs, self._note())
 
-    def epoch(self, run: Run, epoch: int) -> None:
-        """One epoch further."""
-        if self._ticker is not None:
-            self._ticker.update(self._done * self._epochs + epoch, self._note())
-        self._console.event("epoch", run_id=run.run_id, epoch=epoch)
+    def epoch(self, run: Run, epoch: float) -> None:
+        """One epoch further, or a part of one."""
+        self._under_way[run.run_id] = epoch
+        self._advance()
+        if epoch == int(epoch):
+            self._console.event("epoch", run_id=run.run_id, epoch=int(epoch))
 
     def finished(self, row: dict[str, Any]) -> None:
         """A line for the run, and the counts beside the bar."""
         self._done += 1
+        self._under_way.pop(row["run_id"], None)
         state = row["outcome"] if row["status"] == "ok" else "failed"
         self._outcomes[state] += 1
         said = f"{state}, {row['symptom']}" if row.get("symptom") else state
@@ -119,9 +134,13 @@ class LiveView(Listener):
             f"[{self._done}/{self._runs}] {row['loss']} {row['initializer']} seed {row['seed']}: {said}; {figure}; "
             f"{duration(row['seconds'])}"
         )
-        if self._ticker is not None:
-            self._ticker.update(self._done * self._epochs, self._note())
+        self._advance()
         self._console.event("run", **row)
+
+    def _advance(self) -> None:
+        if self._ticker is not None:
+            epochs = self._done * self._epochs + sum(self._under_way.values())
+            self._ticker.update(int(epochs), self._note())
 
     def warning(self, text: str) -> None:
         """A line, also with ``--quiet``."""

@@ -75,7 +75,28 @@ def sweep(
     iou_threshold: Annotated[
         float | None, _option(TRAINING, "0.5", "IoU from which a box counts as right.", "IOU")
     ] = None,
-    engine: Annotated[str | None, _option(TRAINING, "fit", "fit: plain Keras, one run at a time.", "NAME")] = None,
+    network: Annotated[
+        str | None,
+        _option(
+            TRAINING,
+            "letter_box",
+            "package.module:build is your own: a function (initializer, width, height) that returns a keras.Model.",
+            "NAME",
+        ),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        _option(TRAINING, "float32", "What networks compute in: float32, bfloat16. Weights stay float32.", "NAME"),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        _option(
+            TRAINING,
+            "lockstep",
+            "lockstep: all runs of a seed at once; fit: plain Keras, one run at a time.",
+            "NAME",
+        ),
+    ] = None,
     threads: Annotated[int | None, _number(TRAINING, 0, "0", "Of one operation; 0: all usable cores.")] = None,
     data: Annotated[str | None, _option(PICTURES, "", "Folder of an existing data set.", "DIR")] = None,
     n: Annotated[int | None, _number(PICTURES, 10, "40000", "Pictures to draw, if not there yet.", "--n")] = None,
@@ -122,6 +143,8 @@ def sweep(
         "dropout": dropout,
         "validation": validation,
         "iou_threshold": iou_threshold,
+        "network": network,
+        "precision": precision,
         "engine": engine,
         "threads": threads,
         "data": data,
@@ -134,7 +157,7 @@ def sweep(
     keys.pop("preset", None)
     resolved = SweepSpec.from_preset(chosen, **keys)
     console = Console(quiet, as_json)
-    # A loss by import path may stand in the current folder, which an installed command does not search.
+    # A loss or network by import path may stand in the current folder, which an installed command does not search.
     sys.path.append(str(Path.cwd()))
     if dry_run:
         _dry_run(console, resolved, out)

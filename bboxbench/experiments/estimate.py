@@ -1,4 +1,4 @@
-"""How long a sweep will take: a short calibration of this machine, times what is to be done."""
+"""How long a sweep will take, and how much memory: a short calibration of this machine, times what is to be done."""
 
 from __future__ import annotations
 
@@ -8,29 +8,42 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import keras
 import numpy as np
+import numpy.typing as npt
 
-from bboxbench.data_gen import normalise
-from bboxbench.experiments.fit import PREDICT_BATCH, FitEngine, predict
-from bboxbench.experiments.plan import Run
+from bboxbench.boxes import relative_boxes
+from bboxbench.data_gen import DatasetSpec, draw_sample, normalise
+from bboxbench.data_gen.colours import luma_of_images
+from bboxbench.experiments.engines import by_engine
+from bboxbench.experiments.fit import FitEngine, predict
+from bboxbench.experiments.lockstep import LockstepTrainer, glyph_window, memory_need, parts, predict_all
+from bboxbench.experiments.plan import Block, Run, blocks
 from bboxbench.experiments.spec import SweepSpec
+from bboxbench.experiments.training import Split
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["Calibration", "Estimate", "estimate"]
 
 STEPS = 5
 """Training steps that are timed; their median is taken."""
+GLYPHS = 1000
+"""Samples drawn to see how large glyphs become."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Seconds that one network costs on this machine."""
+    """Seconds that one network costs on this machine: its share, where several train together."""
 
+    networks: int
+    """How many trained together."""
     start: float
-    """To build, compile and trace a network."""
+    """To build, compile and trace."""
     step: float
     """A training step of one full batch."""
     picture: float
     """A prediction, per picture."""
+    memory: int = 0
+    """Bytes that all of them take together; 0 where they train one by one."""
 
     def run_seconds(self, spec: SweepSpec, n_train: int, n_validation: int, n_test: int) -> float:
         """Estimated seconds of one run of ``spec`` that does not diverge."""
@@ -38,26 +51,87 @@ class Calibration:
         return self.start + spec.epochs * (steps * self.step + n_validation * self.picture) + n_test * self.picture
 
 
-def calibrate(spec: SweepSpec, run: Run, width: int, height: int, n_train: int) -> Calibration:
-    """Train ``run`` for a few steps on random pictures and time it; takes some seconds.
+@dataclass(frozen=True)
+class Estimate:
+    """What the runs that are left will take."""
 
-    The time of a step does not depend on what the pictures show, and hardly on the loss: it is timed with mse, so that
-    a loss that cannot be computed fails in its own run and not here.
+    seconds: float
+    engines: dict[str, Calibration]
+    """By name, of those that have runs to train."""
+
+
+def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int]) -> Estimate:
+    """Train the first runs of each engine for a few steps on letters as the sweep has them; takes some seconds.
+
+    A step takes hardly longer with one loss than with another: all are timed with mse, so that a loss that cannot be
+    computed fails in its own run and not here.
+
+    Args:
+        spec: of the sweep.
+        pending: its runs that are left.
+        sizes: pictures of training, validation and test.
     """
-    run = replace(run, cell=replace(run.cell, loss="mse"))
-    rng = np.random.default_rng(0)
-    rows = min(spec.batch_size, n_train)
-    grey = rng.integers(0, 256, (max(rows, PREDICT_BATCH), height, width), np.uint8)
-    corners = np.sort(rng.random((rows, 2, 2), np.float32), axis=1)
-    batch, boxes = normalise(grey[:rows]), corners.reshape(-1, 4)
+    pictures = spec.dataset_spec()
+    costs: dict[str, Calibration] = {}
+    seconds = 0.0
+    for block in blocks([replace(run, cell=replace(run.cell, loss="mse")) for run in pending]):
+        for name, part in by_engine(spec, block):
+            if name not in costs:
+                samples = _samples(pictures, min(spec.batch_size, sizes[0]))
+                costs[name] = _time_fit(spec, part, samples) if name == "fit" else _time_lockstep(spec, part, samples)
+                keras.backend.clear_session(free_memory=True)
+            seconds += len(part.runs) * costs[name].run_seconds(spec, *sizes)
+    return Estimate(seconds, costs)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """A batch to train on, and how large the glyphs of a data set become."""
+
+    batch: Split
+    all_boxes: npt.NDArray[np.int64]
+    spec: DatasetSpec
+
+
+def _samples(spec: DatasetSpec, rows: int) -> _Samples:
+    """The first samples of a data set, drawn anew: a plan must not wait for, or write, the whole of it."""
+    drawn = [draw_sample(spec, index) for index in range(min(spec.n, max(rows, GLYPHS)))]
+    boxes = np.array([sample.box for sample in drawn])
+    grey = luma_of_images(np.stack([sample.image for sample in drawn[:rows]]))
+    return _Samples(Split(grey, boxes[:rows].astype(np.int16)), boxes, spec)
+
+
+def _time_lockstep(spec: SweepSpec, block: Block, samples: _Samples) -> Calibration:
+    """The first runs that will train together: their number decides what a step costs."""
+    pictures, batch = samples.spec, samples.batch
+    height, width = pictures.height, pictures.width
+    plain = pictures.background == "plain"
+    window = glyph_window(samples.all_boxes, height, width) if plain else None
+    runs = next(parts(spec, block.runs, height, width, window))
     clock = time.perf_counter()
-    model = FitEngine(spec).compiled(run, width, height)
-    model.train_on_batch(batch, boxes)
+    networks = LockstepTrainer.of(spec, runs, height, width, window)
+    given = (batch.grey, batch.boxes.astype(np.int32), relative_boxes(batch.boxes, width, height))
+    np.asarray(networks.train(*given, 0))
     start = time.perf_counter() - clock
-    step = _median_seconds(lambda: model.train_on_batch(batch, boxes))
-    predict(model, grey[:PREDICT_BATCH])
-    picture = _median_seconds(lambda: predict(model, grey[:PREDICT_BATCH])) / PREDICT_BATCH
-    return Calibration(start, step, picture)
+    step = _median_seconds(lambda: np.asarray(networks.train(*given, 0)))
+    predict_all(networks, batch)
+    picture = _median_seconds(lambda: predict_all(networks, batch)) / len(batch.grey)
+    memory = memory_need(spec, runs[0], height, width, window).total(len(runs))
+    return Calibration(len(runs), start / len(runs), step / len(runs), picture / len(runs), memory)
+
+
+def _time_fit(spec: SweepSpec, block: Block, samples: _Samples) -> Calibration:
+    """One run, on its own."""
+    batch, pictures = samples.batch, samples.spec
+    grey, boxes = normalise(batch.grey), relative_boxes(batch.boxes, pictures.width, pictures.height)
+    clock = time.perf_counter()
+    model = FitEngine(spec).compiled(block.runs[0], pictures.width, pictures.height)
+    model.train_on_batch(grey, boxes)
+    start = time.perf_counter() - clock
+    step = _median_seconds(lambda: model.train_on_batch(grey, boxes))
+    predict(model, batch.grey)
+    picture = _median_seconds(lambda: predict(model, batch.grey)) / len(batch.grey)
+    return Calibration(1, start, step, picture)
 
 
 def _median_seconds(work: Callable[[], Any]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,17 +10,19 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from bboxbench.boxes import iou, relative_boxes, to_pixels
+from bboxbench.boxes import relative_boxes
 from bboxbench.data_gen import normalise
+from bboxbench.errors import one_line
 from bboxbench.experiments.network import build_network
-from bboxbench.experiments.outcomes import keras_accuracy
+from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.plan import Block, Run
 from bboxbench.experiments.recipe import Recipe
 from bboxbench.experiments.seeds import sample_order
-from bboxbench.experiments.spec import SweepSpec
+from bboxbench.experiments.spec import NETWORK, SweepSpec
 from bboxbench.experiments.training import EpochListener, Split, TrainedRun, TrainingData
+from bboxbench.experiments.validation import validate
 
-__all__ = ["FitEngine", "OrderedBatches", "predict"]
+__all__ = ["FitEngine", "OrderedBatches", "predict", "untrained"]
 
 PREDICT_BATCH = 250
 """Pictures a prediction step: memory stays small, and larger steps are no faster."""
@@ -58,6 +59,25 @@ def predict(model: Any, grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return np.concatenate(parts) if parts else np.empty((0, 4), np.float32)
 
 
+def untrained(run: Run, spec: SweepSpec, width: int, height: int) -> Any:
+    """The network of a run as it starts, not compiled: our own, or the user's.
+
+    Raises:
+        InputError: the user's cannot be built.
+    """
+    build = build_network if spec.network == NETWORK else own_network(spec.network).build
+    return build(
+        Recipe.parse(run.cell.initializer, "initializer"),
+        run.seed,
+        head=run.cell.head,
+        start=run.cell.start,
+        width=width,
+        height=height,
+        dropout=spec.dropout,
+        precision=spec.precision,
+    )
+
+
 class FitEngine:
     """Trains each run of a block with `keras.Model.fit`, one after the other."""
 
@@ -72,9 +92,7 @@ class FitEngine:
             try:
                 self._train_run(result, data, on_epoch)
             except Exception as error:
-                # Keras colours its messages for a terminal.
-                plain = re.sub(r"\x1b\[[0-9;]*m", "", f"{type(error).__name__}: {error}")
-                result.error = " ".join(plain.split())
+                result.error = one_line(error)
             finally:
                 # Keras keeps every graph of a process alive otherwise: memory would grow from run to run.
                 keras.backend.clear_session(free_memory=True)
@@ -93,7 +111,10 @@ class FitEngine:
             # epochs by itself would train them out of order.
             history = model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0).history
             loss = float(history["loss"][0])
-            row = {"epoch": epoch + 1, "train_loss": loss, **self._validate(model, data)}
+            seen = data.validation
+            drawn = predict(model, seen.grey)[np.newaxis]
+            measures = validate(seen.boxes, drawn, data.width, data.height, self._spec.iou_threshold)[0]
+            row = {"epoch": epoch + 1, "train_loss": loss, **measures}
             result.epochs.append({**row, "seconds": round(time.perf_counter() - start, 3)})
             # After one NaN all later weights are NaN: further epochs would cost time and change nothing.
             result.finite = bool(np.isfinite(loss)) and all(np.isfinite(w).all() for w in model.get_weights())
@@ -102,30 +123,8 @@ class FitEngine:
                 break
         result.predictions = predict(model, data.test.grey)
 
-    def _validate(self, model: Any, data: TrainingData) -> dict[str, float | None]:
-        """Measures of the validation pictures; None where the sweep looks at none."""
-        split = data.validation
-        if not len(split.grey):
-            return dict.fromkeys(("val_box_accuracy", "val_mean_iou", "val_keras_accuracy"))
-        boxes = predict(model, split.grey)
-        overlap = iou(split.boxes, to_pixels(boxes, data.width, data.height))
-        return {
-            "val_box_accuracy": float(np.mean(overlap >= self._spec.iou_threshold)),
-            "val_mean_iou": float(overlap.mean()),
-            "val_keras_accuracy": keras_accuracy(relative_boxes(split.boxes, data.width, data.height), boxes),
-        }
-
     def compiled(self, run: Run, width: int, height: int) -> Any:
         """The run's network, compiled with its loss and optimizer, untrained."""
-        cell = run.cell
-        model = build_network(
-            Recipe.parse(cell.initializer, "initializer"),
-            run.seed,
-            head=cell.head,
-            start=cell.start,
-            width=width,
-            height=height,
-            dropout=self._spec.dropout,
-        )
-        model.compile(optimizer=cell.make_optimizer(), loss=cell.make_loss())
+        model = untrained(run, self._spec, width, height)
+        model.compile(optimizer=run.cell.make_optimizer(), loss=run.cell.make_loss())
         return model

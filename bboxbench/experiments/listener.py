@@ -20,8 +20,8 @@ class Listener:
     def planned(self, plan: Plan) -> None:
         """Before the first run."""
 
-    def epoch(self, run: Run, epoch: int) -> None:
-        """A run has finished this many epochs."""
+    def epoch(self, run: Run, epoch: float) -> None:
+        """A run has finished this many epochs; between two whole numbers one is under way."""
 
     def finished(self, row: dict[str, Any]) -> None:
         """A run is in the journal; ``row`` has the columns of runs.csv."""

@@ -109,6 +109,7 @@ def build_network(
     width: int = 200,
     height: int = 100,
     dropout: float = 0.2,
+    precision: str = "float32",
 ) -> Any:
     """The untrained network: (batch, height, width, 1) grey in [-1, 1] to (batch, 4) boxes, xyxy relative.
 
@@ -120,6 +121,7 @@ def build_network(
         width: of the pictures, in pixels.
         height: of the pictures, in pixels.
         dropout: share of activations dropped in training, in [0, 1).
+        precision: "float32", or "bfloat16": all layers but the last compute in it; weights and boxes are float32.
 
     Returns:
         A `keras.Model`, not compiled.
@@ -131,20 +133,21 @@ def build_network(
     if min(width, height) < SMALLEST:
         raise InputError(f"Expected pictures of at least {SMALLEST}x{SMALLEST}. Received: {width}x{height}.")
     layers = keras.layers
+    hidden = {} if precision == "float32" else {"dtype": keras.DTypePolicy(f"mixed_{precision}")}
 
     def weights(name: str, **more: Any) -> dict[str, Any]:
         return {"name": name, "kernel_initializer": initializer(kernel, seed=layer_seed("init", seed, name)), **more}
 
     pictures = keras.Input((height, width, 1), name="picture")
-    x = layers.Conv2D(4, 16, padding="valid", **weights("conv"))(pictures)
-    x = layers.LeakyReLU(negative_slope=0.2)(x)
-    x = layers.MaxPooling2D(3, strides=2)(x)
-    x = layers.Dropout(dropout, seed=layer_seed("dropout", seed, "dropout"))(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(200, **weights("hidden_200"))(x)
-    x = layers.LeakyReLU(negative_slope=0.2)(x)
-    x = layers.Dense(64, **weights("hidden_64"))(x)
-    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    x = layers.Conv2D(4, 16, padding="valid", **weights("conv"), **hidden)(pictures)
+    x = layers.LeakyReLU(negative_slope=0.2, **hidden)(x)
+    x = layers.MaxPooling2D(3, strides=2, **hidden)(x)
+    x = layers.Dropout(dropout, seed=layer_seed("dropout", seed, "dropout"), **hidden)(x)
+    x = layers.Flatten(**hidden)(x)
+    x = layers.Dense(200, **weights("hidden_200"), **hidden)(x)
+    x = layers.LeakyReLU(negative_slope=0.2, **hidden)(x)
+    x = layers.Dense(64, **weights("hidden_64"), **hidden)(x)
+    x = layers.LeakyReLU(negative_slope=0.2, **hidden)(x)
     bias = OutputBias(output_bias(head, start))
     x = layers.Dense(4, activation="sigmoid", bias_initializer=bias, **weights("box"))(x)
     return keras.Model(pictures, BoxHead(head, name="head")(x), name="letter_box")

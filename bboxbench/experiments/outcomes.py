@@ -74,7 +74,7 @@ class Measures:
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "histogram"}
 
 
-def keras_accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
+def keras_accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Array:
     """What ``metrics=["accuracy"]`` shows on four outputs: how often the *largest* coordinate is the same one.
 
     Keras takes four floating outputs for class scores and compares the argmax. The largest of a box's four numbers is
@@ -82,10 +82,13 @@ def keras_accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> float:
 
     Args:
         y_true: true boxes as the network learns them, shape (n, 4), relative to the picture.
-        y_pred: predictions in the same unit, shape (n, 4).
+        y_pred: predictions in the same unit, shape (..., n, 4).
+
+    Returns:
+        Values in [0, 1], shape (...).
     """
     t, p = np.asarray(y_true), np.asarray(y_pred)
-    return float(np.mean(np.argmax(t, axis=-1) == np.argmax(p, axis=-1)))
+    return np.asarray(np.mean(np.argmax(t, axis=-1) == np.argmax(p, axis=-1), axis=-1))
 
 
 def measure(
@@ -176,7 +179,7 @@ def measure(
         spread=spread,
         **{f"pinned_{side}": float(near[:, i].mean()) for i, side in enumerate(("left", "top", "right", "bottom"))},
         inverted=float(upside_down.mean()),
-        keras_accuracy=keras_accuracy(t / edges, p / edges),
+        keras_accuracy=float(keras_accuracy(t / edges, p / edges)),
         histogram=tuple(int(count) for count in np.histogram(overlap, HISTOGRAM_EDGES)[0]),
     )
 

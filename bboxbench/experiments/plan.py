@@ -13,9 +13,11 @@ from sklearn.model_selection import ParameterGrid
 
 from bboxbench.errors import InputError
 from bboxbench.experiments import resolve
+from bboxbench.experiments.engines import choose_engine
 from bboxbench.experiments.network import output_bias
+from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.recipe import Recipe, split_rate
-from bboxbench.experiments.spec import SweepSpec
+from bboxbench.experiments.spec import NETWORK, SweepSpec
 
 __all__ = ["Block", "Cell", "Run", "blocks", "plan"]
 
@@ -65,11 +67,14 @@ def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
     """All runs of ``spec`` on a data set, seed by seed, so that an early stop leaves whole blocks to compare.
 
     Raises:
-        InputError: an unknown name or a wrong parameter on any axis, or two spellings of one cell.
+        InputError: an unknown name or a wrong parameter on any axis, two spellings of one cell, or a network of the
+            user's own that cannot be imported or does not take what the spec varies.
     """
     for start in spec.starts:
         for head in spec.heads:
             output_bias(head, start)
+    if spec.network != NETWORK:
+        own_network(spec.network).check_axes(spec)
     losses = _canonical("loss", spec.losses)
     initializers = _canonical("initializer", spec.initializers)
     optimizers = {text: _optimizer(text) for text in spec.optimizers}
@@ -91,10 +96,14 @@ def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
         }
     # How a run is evaluated is part of it: a row that is measured otherwise is another row.
     shared = {**spec.settings(), "dataset": dataset_sha256}
+    # The engine that trains it, too, whichever was asked for.
+    identities = {
+        cell: {**shared, "engine": choose_engine(spec, cell)[0], "cell": identity} for cell, identity in cells.items()
+    }
     return [
-        Run(_run_id(cell, seed, {**shared, "cell": identity, "seed": seed}), cell, seed)
+        Run(_run_id(cell, seed, {**identity, "seed": seed}), cell, seed)
         for seed in spec.seeds
-        for cell, identity in cells.items()
+        for cell, identity in identities.items()
     ]
 
 

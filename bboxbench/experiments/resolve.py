@@ -14,7 +14,7 @@ from bboxbench import losses
 from bboxbench.errors import InputError, unknown_name
 from bboxbench.experiments.recipe import Recipe
 
-__all__ = ["canonical", "initializer", "loss", "optimizer"]
+__all__ = ["canonical", "initializer", "loss", "optimizer", "source_sha256"]
 
 
 def _lookup(kind: str, name: str, module: Any, base: type) -> Any:
@@ -137,11 +137,11 @@ def canonical(kind: str, recipe: Recipe, made: Any) -> tuple[Recipe, dict[str, A
         or (kind == "initializer" and isinstance(value, (int, float)))
     }
     # The code of a loss that stands elsewhere is part of what it computes: an edited one is trained again.
-    source = {"source": _source_sha256(factory)} if own else {}
+    source = {"source": source_sha256(factory)} if own else {}
     return Recipe(name, shown), {"name": name, **source, **every}
 
 
-def _source_sha256(factory: Callable[..., Any]) -> str:
+def source_sha256(factory: Callable[..., Any]) -> str:
     """SHA-256 of the source of a function or class; of nothing where there is no source, as in a shell."""
     try:
         source = inspect.getsource(factory)

@@ -9,7 +9,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,19 @@ from bboxbench import __version__
 from bboxbench.data_gen.workers import usable_cores
 
 __all__ = ["environment", "start_tensorflow"]
+
+FLAGS = (
+    "TF_ENABLE_",
+    "TF_DISABLE_",
+    "TF_CPP_",
+    "TF_NUM_",
+    "TF_XLA_",
+    "TF_GPU_",
+    "TF_CUDNN_",
+    "TF_DETERMINISTIC_",
+    "KERAS_",
+)
+"""How the environment variables begin that change what TensorFlow and Keras compute, or how."""
 
 
 def start_tensorflow(threads: int = 0) -> int:
@@ -41,7 +54,10 @@ def start_tensorflow(threads: int = 0) -> int:
         import keras  # noqa: F401  # it speaks while it loads, too
         import tensorflow as tf
 
-        tf.config.list_physical_devices()
+        for gpu in tf.config.list_physical_devices("GPU"):
+            # Else TensorFlow takes the whole card at once, from whoever shares it.
+            with suppress(RuntimeError):
+                tf.config.experimental.set_memory_growth(gpu, True)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if tf.config.threading.get_intra_op_parallelism_threads() != count:
         try:
@@ -85,7 +101,7 @@ def environment() -> dict[str, Any]:
         "device": _device(),
         "cores": usable_cores(),
         "packages": {"bboxbench": __version__, **{name: importlib.metadata.version(name) for name in packages}},
-        "flags": {name: os.environ[name] for name in sorted(os.environ) if name.startswith(("TF_", "KERAS_"))},
+        "flags": {name: os.environ[name] for name in sorted(os.environ) if name.startswith(FLAGS)},
     }
 
 

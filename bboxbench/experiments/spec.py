@@ -15,18 +15,22 @@ from typing import Any
 from bboxbench.data_gen import DatasetSpec, open_dataset
 from bboxbench.errors import InputError, read_errors, unknown_name
 from bboxbench.experiments.recipe import split_list
+from bboxbench.experiments.runtime import start_tensorflow
 from bboxbench.experiments.seeds import VARY, parse_seeds
 
-__all__ = ["AXES", "ENGINES", "PRESETS", "SweepSpec", "read_toml"]
+__all__ = ["AXES", "ENGINES", "NETWORK", "PRECISIONS", "PRESETS", "SweepSpec", "read_toml"]
 
 AXES = ("losses", "initializers", "optimizers", "heads", "starts", "seeds")
 """Fields that may grow when a sweep is taken up again: they say which runs there are, not how a run is trained."""
 
-ENGINES = ("fit",)
-"""How runs are trained. ``fit`` is plain Keras, one run at a time."""
+ENGINES = ("lockstep", "fit")
+"""How runs are trained. ``lockstep`` trains all runs of a seed at once, ``fit`` is plain Keras, one run at a time."""
+
+PRECISIONS = ("float32", "bfloat16")
+"""What a network computes in. Its weights and the optimizer's state are float32 in both."""
 
 NETWORK = "letter_box"
-"""The built-in network's name in the results."""
+"""The built-in network's name."""
 
 # Each pair has one spread: uniform on +-a and normal with stddev a / sqrt(3), so that shape and scale are not mixed.
 _INITIALIZERS = (
@@ -80,7 +84,10 @@ class SweepSpec:
     validation: int = 1000
     """Validation pictures looked at after each epoch; 0 looks at none."""
     iou_threshold: float = 0.5
-    engine: str = "fit"
+    network: str = NETWORK
+    """The built-in network, or ``package.module:build``: see `bboxbench.experiments.own_network`."""
+    precision: str = "float32"
+    engine: str = "lockstep"
     threads: int = 0
     """Threads of one TensorFlow operation; 0: all usable cores."""
 
@@ -91,6 +98,10 @@ class SweepSpec:
             raise unknown_name("preset", self.preset, PRESETS)
         if self.engine not in ENGINES:
             raise unknown_name("engine", self.engine, ENGINES)
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
+        if self.network != NETWORK and ":" not in self.network:
+            raise unknown_name("network", self.network, (NETWORK, "package.module:build"))
         for name, low in (("epochs", 1), ("batch_size", 1), ("validation", 0), ("threads", 0)):
             if getattr(self, name) < low:
                 raise InputError(f"Expected {name} of {low} or more. Received: {getattr(self, name)}.")
@@ -144,13 +155,24 @@ class SweepSpec:
         """What all runs of a sweep share and what changes their results: plain JSON values.
 
         The axes, which may grow, are not among them, nor the preset's name and the place of the pictures; ``threads``
-        changes the last bits only.
+        changes the last bits only. A network of the user's own comes with the hash of its source.
+
+        Raises:
+            InputError: ``data`` is no complete data set, or ``network`` cannot be imported.
         """
         values = dataclasses.asdict(self)
         for name in (*AXES, "preset", "threads", "data", "n", "data_seed"):
             del values[name]
-        pictures = self.dataset_spec().to_dict()
-        return {**values, "pictures": pictures, "vary": VARY, "precision": "float32", "network": NETWORK}
+        if self.network != NETWORK:
+            values["network_source"] = self._network_source()
+        return {**values, "pictures": self.dataset_spec().to_dict(), "vary": VARY}
+
+    def _network_source(self) -> str:
+        # The user's module imports Keras, which must not come before TensorFlow's settings.
+        start_tensorflow(self.threads)
+        from bboxbench.experiments.own_network import own_network
+
+        return own_network(self.network).source_sha256
 
     def sha256(self) -> str:
         """Hexadecimal SHA-256 of `settings`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ from bboxbench.boxes import to_pixels
 from bboxbench.data_gen import Dataset, generate, open_dataset
 from bboxbench.data_gen.shards import split_ranges
 from bboxbench.experiments.baselines import baselines_table
-from bboxbench.experiments.estimate import calibrate
+from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine, fallbacks
+from bboxbench.experiments.estimate import Estimate, estimate
 from bboxbench.experiments.figures import box_accuracy_figure
-from bboxbench.experiments.fit import FitEngine
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.outcomes import measure
+from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.plan import Run, blocks, plan
 from bboxbench.experiments.results import ResultsFolder, finished_runs, open_results
 from bboxbench.experiments.runtime import environment, start_tensorflow
@@ -30,10 +30,7 @@ from bboxbench.experiments.tables import distribution_table, runs_table, write_v
 from bboxbench.experiments.training import Engine, TrainedRun, TrainingData, load_data
 from bboxbench.files import write_atomically
 
-__all__ = ["ENGINE_FACTORIES", "Listener", "Plan", "SweepResult", "plan_sweep", "run_sweep"]
-
-ENGINE_FACTORIES: dict[str, Callable[[SweepSpec], Engine]] = {"fit": FitEngine}
-"""What trains the runs, by the name the spec has for it."""
+__all__ = ["Listener", "Plan", "SweepResult", "plan_sweep", "run_sweep"]
 
 
 @dataclass(frozen=True)
@@ -48,12 +45,12 @@ class Plan:
     n_validation: int
     n_test: int
     threads: int
-    seconds: float
-    """Estimated, for the runs that are left."""
-    step_seconds: float
-    """Of one training step, as calibrated."""
+    estimate: Estimate
+    """What the runs that are left will take."""
     rates: tuple[tuple[str, float], ...]
     """Optimizers of the plan with their learning rates."""
+    fallbacks: tuple[tuple[str, int], ...]
+    """Why runs of the plan are not trained by the engine asked for, and how many they are."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def plan_sweep(spec: SweepSpec, folder: Path | None = None) -> Plan:
         FolderConflict: the folder holds something else.
     """
     threads = start_tensorflow(spec.threads)
-    plan(spec, "")
+    _check(spec)
     pictures, sha256 = spec.dataset_spec(), ""
     drawn = Path("data") / pictures.folder_name
     if spec.data or (drawn / "dataset.json").exists():
@@ -96,29 +93,29 @@ def plan_sweep(spec: SweepSpec, folder: Path | None = None) -> Plan:
     runs = plan(spec, sha256)
     done = finished_runs(folder or spec.folder(), spec, sha256)
     pending = [run for run in runs if run.run_id not in done]
-    return _plan(spec, runs, pending, sizes, (pictures.width, pictures.height), threads)
+    return _plan(spec, runs, pending, sizes, threads)
 
 
-def _plan(
-    spec: SweepSpec,
-    runs: list[Run],
-    pending: list[Run],
-    sizes: tuple[int, int, int],
-    picture: tuple[int, int],
-    threads: int,
-) -> Plan:
-    """Calibrate on the first run that is left, if any, and put the plan together."""
-    costs = calibrate(spec, pending[0], *picture, n_train=sizes[0]) if pending else None
+def _plan(spec: SweepSpec, runs: list[Run], pending: list[Run], sizes: tuple[int, int, int], threads: int) -> Plan:
+    """Time a few steps of what is left and put the plan together."""
     return Plan(
         spec,
         len(runs),
         len(runs) - len(pending),
         *sizes,
         threads=threads,
-        seconds=len(pending) * costs.run_seconds(spec, *sizes) if costs else 0.0,
-        step_seconds=costs.step if costs else 0.0,
+        estimate=estimate(spec, pending, sizes),
         rates=tuple(dict.fromkeys((run.cell.optimizer, run.cell.learning_rate) for run in runs)),
+        fallbacks=fallbacks(spec, runs),
     )
+
+
+def _check(spec: SweepSpec) -> None:
+    """Find a typing error before anything is drawn."""
+    plan(spec, "")
+    if spec.network != NETWORK:
+        pictures = spec.dataset_spec()
+        own_network(spec.network).try_out(spec, pictures.width, pictures.height)
 
 
 def run_sweep(
@@ -144,8 +141,8 @@ def run_sweep(
     listener = listener or Listener()
     folder = folder or spec.folder()
     threads = start_tensorflow(spec.threads)
-    plan(spec, "")  # A typing error must end here, before anything is drawn.
-    finished_runs(folder, spec, "")  # So must a folder that holds something else.
+    _check(spec)
+    finished_runs(folder, spec, "")  # A folder that holds something else must end it here, too.
     dataset = _dataset(spec, listener)
     runs = plan(spec, dataset.sha256)
     data = load_data(dataset, spec.validation)
@@ -153,7 +150,7 @@ def run_sweep(
     kept = finished_runs(folder, spec, dataset.sha256)
     done = {run_id for run_id, status in kept.items() if status == "ok" or not retry_failed}
     pending = [run for run in runs if run.run_id not in done]
-    what = _plan(spec, runs, pending, sizes, (data.width, data.height), threads)
+    what = _plan(spec, runs, pending, sizes, threads)
     machine = environment()
     with open_results(folder, spec, dataset.sha256, machine, listener.warning) as results:
         if lost := [r["run_id"] for r in results.journal.records if r["run_id"] not in kept]:
@@ -163,13 +160,16 @@ def run_sweep(
         baselines = baselines_table(data, spec.iou_threshold)
         write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
         facts = _shared_columns(spec, data, sizes, threads, machine["device"])
-        engine = ENGINE_FACTORIES[spec.engine](spec)
+        engines: dict[str, Engine] = {}
         write_views(folder, results.journal.records)
         for block in blocks(pending):
-            for trained in engine.train(block, data, listener.epoch):
-                row = _keep(trained, data, spec, facts, results)
-                write_views(folder, results.journal.records)
-                listener.finished(row)
+            for name, part in by_engine(spec, block):
+                if name not in engines:
+                    engines[name] = ENGINE_FACTORIES[name](spec)
+                for trained in engines[name].train(part, data, listener.epoch):
+                    row = _keep(trained, data, spec, {**facts, "engine": name}, results)
+                    write_views(folder, results.journal.records)
+                    listener.finished(row)
             _draw(results)
         return _conclude(results, runs, baselines)
 
@@ -190,10 +190,9 @@ def _shared_columns(
         "epochs": spec.epochs,
         "batch_size": spec.batch_size,
         "vary": VARY,
-        "precision": "float32",
-        "engine": spec.engine,
+        "precision": spec.precision,
         "threads": threads,
-        "network": NETWORK,
+        "network": spec.network,
         **dict(zip(("n_train", "n_validation", "n_test"), sizes, strict=True)),
         "dataset_sha256": data.sha256,
         "spec_sha256": spec.sha256(),

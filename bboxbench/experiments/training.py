@@ -15,8 +15,8 @@ from bboxbench.experiments.plan import Block, Run
 
 __all__ = ["Engine", "EpochListener", "Split", "TrainedRun", "TrainingData", "load_data"]
 
-EpochListener = Callable[[Run, int], None]
-"""Called with a run and the number of epochs it has finished."""
+EpochListener = Callable[[Run, float], None]
+"""Called with a run and the number of epochs it has finished; between two whole numbers one is under way."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class TrainingData:
     width: int
     height: int
     sha256: str
+    plain: bool = False
+    """Whether the pixels outside the box are one value a picture, as the data set's manifest says."""
 
 
 @dataclass
@@ -53,6 +55,7 @@ class TrainedRun:
     epochs: list[dict[str, Any]] = field(default_factory=list)
     """A row an epoch: see `bboxbench.experiments.tables.EPOCHS`."""
     seconds: float = 0.0
+    """Wall time; of runs that train together, each has an equal share."""
     error: str = ""
     """Why training raised, on one line; empty where it did not."""
 
@@ -79,4 +82,6 @@ def load_data(dataset: Dataset, validation: int) -> TrainingData:
     splits = {name: Split(dataset.grey(name), dataset.boxes(name)) for name in ("train", "validation", "test")}
     seen = splits["validation"]
     splits["validation"] = Split(seen.grey[:validation], seen.boxes[:validation])
-    return TrainingData(**splits, width=dataset.spec.width, height=dataset.spec.height, sha256=dataset.sha256)
+    spec = dataset.spec
+    plain = spec.background == "plain"
+    return TrainingData(**splits, width=spec.width, height=spec.height, sha256=dataset.sha256, plain=plain)

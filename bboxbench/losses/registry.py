@@ -13,7 +13,7 @@ import keras
 
 from bboxbench.losses.base import FunctionLoss
 
-__all__ = ["get", "names", "register"]
+__all__ = ["get", "import_path", "names", "register"]
 
 LossClass = TypeVar("LossClass", bound=type)
 
@@ -98,18 +98,32 @@ def _is_loss_class(found: Any) -> bool:
     return inspect.isclass(found) and issubclass(found, keras.losses.Loss)
 
 
-def _import(path: str) -> Any:
-    """The loss class or function that ``package.module:Name`` stands for."""
+def import_path(kind: str, path: str) -> Any:
+    """What ``package.module:Name`` stands for.
+
+    Args:
+        kind: what it should be, for the message, as in "loss".
+        path: a module that can be imported, a colon, and a name in it.
+
+    Raises:
+        ValueError: in one line, if the module cannot be imported or has no such name.
+    """
     module_name, _, attribute = path.partition(":")
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever somebody else's module does while it is imported
         words = " ".join(str(error).split())
-        raise ValueError(f"Cannot import the loss '{path}': {type(error).__name__}: {words}.") from error
+        raise ValueError(f"Cannot import the {kind} '{path}': {type(error).__name__}: {words}.") from error
     found = getattr(module, attribute, None)
     if found is None:
         public = [key for key in vars(module) if not key.startswith("_")]
         raise ValueError(f"Module '{module_name}' has no '{attribute}'.{_guess(attribute, public)}")
+    return found
+
+
+def _import(path: str) -> Any:
+    """The loss class or function that ``package.module:Name`` stands for."""
+    found = import_path("loss", path)
     if not _is_loss_class(found) and (inspect.isclass(found) or not callable(found)):
         raise ValueError(
             f"Expected '{path}' to be a keras.losses.Loss subclass or a function (y_true, y_pred). Received: {found!r}"

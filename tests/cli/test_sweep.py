@@ -17,7 +17,15 @@ from rich.console import Console
 
 from bboxbench.cli import main, table
 from bboxbench.data_gen import Dataset
+from bboxbench.experiments.estimate import Estimate
 from bboxbench.experiments.tables import distribution_table, runs_table
+
+
+@pytest.fixture(autouse=True)
+def timed_where_a_plan_is_shown(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timing this machine takes longer than these sweeps: only the tests that show a plan do it."""
+    if "plan" not in request.node.name:
+        monkeypatch.setattr("bboxbench.experiments.sweep.estimate", lambda *_: Estimate(0.0, {}))
 
 
 def words(dataset: Dataset, out: Path, **options: object) -> list[str]:
@@ -84,6 +92,51 @@ def test_an_optimizer_without_a_rate_is_said_to_take_keras_own(
 ) -> None:
     assert run("sweep", "--preset", "as_posted", "--dry-run") == 0
     assert "adadelta without a rate takes Keras's default, 0.001; the paper's is 1.0" in capsys.readouterr().out
+
+
+OWN_NETWORK = """
+import keras
+
+def build(initializer, width, height):
+    pictures = keras.Input((height, width, 1))
+    x = keras.layers.Flatten()(keras.layers.AveragePooling2D(20)(pictures))
+    return keras.Model(pictures, keras.layers.Dense(4, kernel_initializer=initializer("box"))(x))
+"""
+
+
+def test_a_network_in_the_current_folder_is_swept_and_the_plan_says_with_what(
+    small_dataset: Dataset, empty_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (empty_folder / "swept_network_module.py").write_text(OWN_NETWORK)
+    network = "swept_network_module:build"
+    assert run(*words(small_dataset, empty_folder / "r", losses="mse,giou", network=network)) == 0
+    err = capsys.readouterr().err
+    assert "  network: swept_network_module:build, computed in float32\n" in err
+    assert "  2 runs train with fit: a network of your own\n" in err
+    runs = pd.read_csv(empty_folder / "r" / "runs.csv")
+    assert set(runs["network"]) == {network}
+    assert set(runs["engine"]) == {"fit"}
+    code = run(*words(small_dataset, empty_folder / "r", network=network, heads="corners,ordered"))
+    assert code == 2
+    assert "which has no parameter 'head'" in capsys.readouterr().err
+
+
+def test_a_plan_names_what_falls_back_for_people_and_for_programs(
+    small_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bboxbench.experiments.sweep.estimate", lambda *_, **__: Estimate(0, {}))
+    asked = words(small_dataset, tmp_path / "r", optimizers="adam:0.001,lamb:0.001", precision="bfloat16")
+    assert run(*asked, "--dry-run") == 0
+    shown = capsys.readouterr().out
+    assert "engine lockstep" in shown
+    assert "  1 run trains with fit: Lamb" in shown
+    assert "  network: letter_box, computed in bfloat16\n" in shown
+    assert run(*asked, "--dry-run", "--json") == 0
+    (event,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    ((reason, count),) = (each.values() for each in event["fallbacks"])
+    assert reason.startswith("Lamb")
+    assert count == 1
+    assert event["spec"]["precision"] == "bfloat16"
 
 
 def test_a_failed_run_ends_the_command_with_1_after_the_others(

@@ -11,7 +11,7 @@ from bboxbench.experiments.spec import SweepSpec
 
 @pytest.fixture(scope="session")
 def tiny(small_dataset: Dataset) -> Any:
-    """Makes specs whose runs take seconds: the real network on 12 letters, batches of 5, 2 epochs."""
+    """Makes specs whose runs take seconds: the real network on 12 letters, batches of 6, 2 epochs."""
 
     def spec(**changes: Any) -> SweepSpec:
         values = {
@@ -21,7 +21,7 @@ def tiny(small_dataset: Dataset) -> Any:
             "optimizers": ["adam:0.0005"],
             "seeds": 2,
             "epochs": 2,
-            "batch_size": 5,
+            "batch_size": 6,
         }
         return SweepSpec.from_preset("quick", **{**values, **changes})
 

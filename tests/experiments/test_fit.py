@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -12,6 +13,12 @@ from bboxbench.experiments.fit import FitEngine, predict
 from bboxbench.experiments.plan import Block, Cell, Run, plan
 from bboxbench.experiments.seeds import sample_order
 from bboxbench.experiments.training import TrainedRun, TrainingData, load_data
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny: Any) -> Any:
+    """As everywhere, under this engine."""
+    return functools.partial(tiny, engine="fit")
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +76,43 @@ def test_cells_of_a_block_share_weights_order_and_dropout(tiny: Any, data: Train
     """Two losses that are one function under two names end in the same bits only if all else was shared."""
     first, second = train(tiny, data, losses=["mse", "keras.losses:MeanSquaredError"])
     assert np.array_equal(first.predictions, second.predictions)
+
+
+def test_bfloat16_trains_nearly_the_same_network_with_float32_weights(tiny: Any, data: TrainingData) -> None:
+    changes = {"losses": ["mse"], "epochs": 1}
+    (full,), (half,) = (train(tiny, data, precision=name, **changes) for name in ("float32", "bfloat16"))
+    assert half.error == ""
+    assert half.predictions is not None
+    assert half.epochs[0]["train_loss"] == pytest.approx(full.epochs[0]["train_loss"], rel=0.05)
+    assert not np.array_equal(half.predictions, full.predictions)
+    spec = tiny(precision="bfloat16", **changes)
+    model = FitEngine(spec).compiled(half.run, 200, 100)
+    model.optimizer.build(model.trainable_variables)
+    state = [w for w in model.optimizer.variables if w.dtype != "int64"]  # but for the count of steps
+    assert len(state) > len(model.trainable_weights)
+    assert {w.dtype for w in (*model.trainable_weights, *state)} == {"float32"}
+
+
+def small_network(initializer: Any, width: int, height: int) -> keras.Model:
+    layers = keras.layers
+    pictures = keras.Input((height, width, 1))
+    x = layers.Flatten()(layers.AveragePooling2D(20)(pictures))
+    return keras.Model(pictures, layers.Dense(4, kernel_initializer=initializer("box"), dtype="float32")(x))
+
+
+def test_a_network_of_your_own_is_trained_in_place_of_ours(tiny: Any, data: TrainingData) -> None:
+    """Plain gradient descent of a linear network on one batch of all pictures, against the formula."""
+    changes = {"losses": ["mse"], "optimizers": ["sgd:0.5"], "epochs": 1, "batch_size": 12}
+    (result,) = train(tiny, data, network=f"{__name__}:small_network", **changes)
+    model = FitEngine(tiny(network=f"{__name__}:small_network", **changes)).compiled(result.run, 200, 100)
+    kernel, bias = model.get_weights()
+    pool = keras.layers.AveragePooling2D(20)
+    seen, test = (np.asarray(pool(normalise(split.grey))).reshape(-1, 50) for split in (data.train, data.test))
+    wrong = seen @ kernel + bias - relative_boxes(data.train.boxes, 200, 100)
+    kernel -= 0.5 * seen.T @ wrong * 2 / wrong.size
+    bias -= 0.5 * wrong.sum(0) * 2 / wrong.size
+    assert result.error == ""
+    assert np.allclose(result.predictions, test @ kernel + bias, atol=1e-5)
 
 
 def test_another_seed_trains_another_network(tiny: Any, data: TrainingData) -> None:

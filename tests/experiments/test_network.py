@@ -98,6 +98,25 @@ def test_a_saved_network_comes_back_the_same(network: keras.Model, tmp_path: Pat
     assert np.array_equal(network(picture), loaded(picture))
 
 
+def test_bfloat16_changes_what_hidden_layers_compute_in_and_no_weight() -> None:
+    half, full = build_network(GLOROT, seed=1, precision="bfloat16"), build_network(GLOROT, seed=1)
+    computed = {layer.name: layer.compute_dtype for layer in half.layers}
+    assert {computed.pop(name) for name in ("picture", "box", "head")} == {"float32"}
+    assert set(computed.values()) == {"bfloat16"}
+    assert {weight.dtype for weight in half.trainable_weights} == {"float32"}
+    assert all(np.array_equal(a, b) for a, b in zip(half.get_weights(), full.get_weights(), strict=True))
+    picture = np.random.default_rng(0).uniform(-1, 1, (2, 100, 200, 1)).astype(np.float32)
+    boxes = half(picture)
+    assert boxes.dtype == "float32"
+    assert np.allclose(boxes, full(picture), atol=0.02)
+    assert not np.array_equal(boxes, full(picture))
+
+
+def test_float32_is_what_the_network_computes_in_if_nothing_is_said(network: keras.Model) -> None:
+    assert {layer.compute_dtype for layer in network.layers} == {"float32"}
+    assert "bfloat16" not in network.to_json()
+
+
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [

@@ -16,7 +16,7 @@ import pytest
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import InputError
 from bboxbench.experiments.plan import blocks, plan
-from bboxbench.experiments.spec import AXES, ENGINES, PRESETS, SweepSpec, read_toml
+from bboxbench.experiments.spec import AXES, PRESETS, SweepSpec, read_toml
 
 QUICK = SweepSpec.from_preset("quick")
 
@@ -60,6 +60,9 @@ def test_a_run_is_known_by_what_changes_its_result_and_by_nothing_else() -> None
         {"epochs": 7},
         {"batch_size": 50},
         {"dropout": 0.1},
+        {"engine": "fit"},
+        {"precision": "bfloat16"},
+        {"network": f"{__name__}:own_network"},
         {"initializers": ["he_normal"]},
         {"optimizers": ["adam:0.001"]},
         {"heads": ["ordered"]},
@@ -187,7 +190,10 @@ def test_an_unknown_name_is_refused_with_a_guess(changes: dict[str, list[str]], 
         ({"losses": [1]}, "a list of texts for losses"),
         ({"n": 5}, "n of 10 or more"),
         ({"data_seed": -1}, "seed"),
-        ({"engine": "lockstp"}, "Unknown engine"),
+        ({"engine": "lockstp"}, "Unknown engine 'lockstp'. Did you mean 'lockstep'"),
+        ({"precision": "bfloat"}, "Unknown precision 'bfloat'. Did you mean 'bfloat16'"),
+        ({"network": "letterbox"}, "Unknown network 'letterbox'. Did you mean 'letter_box'.*package.module:build"),
+        ({"network": 3}, "a text for network"),
         ({"seeds": {}}, "for seeds"),
         ({"data": "somewhere", "n": 40}, "either data or n"),
         ({"epoch": 3}, "Unknown key 'epoch'. Did you mean 'epochs'"),
@@ -261,8 +267,17 @@ def test_the_same_pictures_have_the_same_folder_however_they_are_named(small_dat
     assert by_place.sha256() == by_number.sha256()
 
 
-def test_every_axis_is_a_field_and_every_engine_can_be_made() -> None:
-    from bboxbench.experiments.sweep import ENGINE_FACTORIES
-
+def test_every_axis_is_a_field() -> None:
     assert set(AXES) <= {field.name for field in dataclasses.fields(SweepSpec)}
-    assert set(ENGINE_FACTORIES) == set(ENGINES)
+
+
+def test_engine_precision_and_network_are_settings_with_the_defaults_of_the_case() -> None:
+    settings = SweepSpec().settings()
+    assert (settings["engine"], settings["precision"], settings["network"]) == ("lockstep", "float32", "letter_box")
+    for changes in ({"engine": "fit"}, {"precision": "bfloat16"}, {"network": f"{__name__}:own_network"}):
+        assert SweepSpec.from_preset("quick", **changes).folder() != QUICK.folder(), changes
+
+
+def own_network(initializer: Any) -> Any:
+    """A network that nothing here builds."""
+    raise AssertionError

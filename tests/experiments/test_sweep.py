@@ -12,13 +12,21 @@ import pytest
 from bboxbench.boxes import to_pixels
 from bboxbench.data_gen import Dataset, DatasetSpec, generate, open_dataset
 from bboxbench.errors import FolderConflict, InputError
-from bboxbench.experiments import tables
+from bboxbench.experiments import sweep, tables
+from bboxbench.experiments.estimate import Estimate
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.results import read_predictions
 from bboxbench.experiments.sweep import SweepResult, plan_sweep, run_sweep
 
 TIMES = ["seconds"]
+
+
+@pytest.fixture(autouse=True)
+def timed_where_a_plan_is_asked_for(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timing this machine takes longer than these sweeps: only the tests of plans do it."""
+    if "plan" not in request.node.name:
+        monkeypatch.setattr(sweep, "estimate", lambda *_: Estimate(0.0, {}))
 
 
 def runs_of(folder: Path) -> pd.DataFrame:
@@ -280,13 +288,17 @@ def test_the_letters_are_drawn_first_if_they_are_not_there(tiny: Any, empty_fold
 def test_a_plan_counts_and_estimates_and_writes_nothing(tiny: Any, empty_folder: Path) -> None:
     plan = plan_sweep(tiny(data="", n=100, seeds=5))
     assert (plan.runs, plan.finished, plan.n_train, plan.n_validation, plan.n_test) == (10, 0, 30, 20, 50)
-    assert plan.seconds > 0
+    (cost,) = plan.estimate.engines.values()
+    assert cost.networks == 2
+    assert min(cost.start, cost.step, cost.picture, cost.memory) > 0
+    # Two epochs of 5 batches and 20 looks at a picture, then 50 test pictures: for each of 10 runs.
+    assert plan.estimate.seconds == pytest.approx(10 * (cost.start + 10 * cost.step + 90 * cost.picture))
     assert list(empty_folder.iterdir()) == []
 
 
 def test_a_plan_counts_what_is_finished_and_refuses_what_the_sweep_would(tiny: Any, undisturbed: SweepResult) -> None:
     assert plan_sweep(tiny(), undisturbed.folder).finished == 4
-    assert plan_sweep(tiny(), undisturbed.folder).seconds == 0
+    assert plan_sweep(tiny(), undisturbed.folder).estimate == Estimate(0.0, {})
     assert plan_sweep(tiny(seeds=3), undisturbed.folder).finished == 4
     with pytest.raises(FolderConflict, match="epochs"):
         plan_sweep(tiny(epochs=9), undisturbed.folder)

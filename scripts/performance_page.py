@@ -1,0 +1,174 @@
+"""Writes docs/performance.md from docs/data: python scripts/performance_page.py > docs/performance.md."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from bboxbench.cli.console import duration
+
+DATA = Path(__file__).parent.parent / "docs" / "data"
+
+HEAD = """\
+# Performance
+
+## What lockstep does
+
+`lockstep` trains all runs of a seed at once. They see the same pictures in the same order under the same dropout masks, so
+R networks are one network whose weights have one axis more. Their R x 4 filters are a single convolution, which reads every
+picture once and is large enough to come near the rate of a matrix product; the dense layers are R products in one call.
+Each network keeps its own loss, learning rate and optimizer state, and what is differentiated is the sum of the losses, so
+that each gets the gradient it has alone. Where the backgrounds are plain, only the window that a glyph can change is
+computed; the rest is one number a picture and filter.
+"""
+
+GPU = """\
+## On a GPU
+
+The same code, unmeasured. TensorFlow's memory growth is on, so that the process takes what it needs and not the whole card.
+Pool, activation and optimizer are compiled by XLA there as they are here; convolutions and products are the GPU's own
+libraries. The layouts were chosen on CPUs, so nothing on this page tells how fast it is.
+"""
+
+
+def page(data: Path = DATA) -> str:
+    """The page as Markdown; a section whose numbers ``data`` does not have is left out."""
+    training = _read(data / "training.json")
+    estimate = _read(data / "estimate.json")
+    sections = [HEAD]
+    if training:
+        sections += [_measured(training), _memory(training), _evaluation(training)]
+    if estimate:
+        sections.append(_estimate(estimate))
+    sections += [GPU, _precision(training), _levers(data / "levers.csv")]
+    return "\n".join(section for section in sections if section)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is no such file."""
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def _timed(training: dict[str, Any], **wanted: Any) -> list[dict[str, Any]]:
+    """The rows that have numbers, and these values."""
+    return [row for row in training["rows"] if "ms" in row and wanted.items() <= row.items()]
+
+
+def _table(head: list[str], rows: list[list[str]], numbers: int = 0) -> str:
+    """A Markdown table whose last ``numbers`` columns stand to the right."""
+    rule = ["---"] * (len(head) - numbers) + ["---:"] * numbers
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in [head, rule, *rows])
+
+
+def _measured(training: dict[str, Any]) -> str:
+    machine, packages = training["environment"], training["environment"]["packages"]
+    versions = [f"TensorFlow {packages['tensorflow']}", f"Keras {packages['keras']}"]
+    versions += [f"PyTorch {training['torch']}"] if "torch" in training else []
+    head = ["how", "networks", "ms", "lowest to highest", "times `fit`", "GFLOP/s", "of the product", "peak memory"]
+    return f"""\
+## Measured
+
+{machine["device"]}, {machine["cores"]} cores, {", ".join(versions)}; {training["date"]}.
+The network is the built-in one, on 200x100 pictures in batches of {training["batch"]}, with Adam and dropout.
+
+    {training["command"]}
+
+{_table(head, [_cells(row) for row in training["rows"]], 7)}
+- `ms` is of a picture and a network: a step's time by its pictures and its networks. It is the median over repeats in which
+  all rows took turns; each row is a process of its own.
+- `times fit` is how many times as fast as `fit` a row trains.
+- GFLOP/s count the multiplications and additions of convolution and dense layers, {training["flop"] / 1e6:.0f} million a
+  picture and training step. They are left blank where plain backgrounds save most of them.
+- `of the product` is the share of what this machine reaches in a large float32 matrix product.
+- lockstep trains its networks under a mix of the default sweep's losses, all others under `mse`.
+"""
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    of_networks = row["kind"] != "matrix"
+    how = [row["how"], str(row["networks"]) if of_networks else ""]
+    if "ms" not in row:
+        return [*how, row["said"], *[""] * 5]
+    return [
+        *how,
+        f"{row['ms']:.3f}" if of_networks else "",
+        f"{row['ms_low']:.3f} to {row['ms_high']:.3f}" if of_networks else "",
+        f"{row['ratio']:.2f}" if row["ratio"] else "",
+        f"{row['gflops']:.0f}" if row["gflops"] else "",
+        f"{row['share']:.0%}" if row["share"] else "",
+        f"{row['peak_bytes'] / 1e9:.2f} GB" if of_networks else "",
+    ]
+
+
+def _memory(training: dict[str, Any]) -> str:
+    """Memory over the number of networks: the line through its ends, and how far the others lie from it."""
+    lines = []
+    for window, what in ((False, "any background"), (True, "plain backgrounds")):
+        rows = _timed(training, kind="lockstep", window=window, precision="float32", evaluate=False)
+        points = sorted((row["networks"], row["peak_bytes"] / 1e9) for row in rows)
+        if len(points) > 1:
+            (few, low), (many, high) = points[0], points[-1]
+            each = (high - low) / (many - few)
+            off = max(abs(memory - low - each * (networks - few)) for networks, memory in points)
+            lines.append(
+                f"- {what}: {low - each * few:.2f} GB and {1000 * each:.0f} MB a network, the line through {few} and {many} "
+                f"networks;\n  no measurement between is further than {off:.2f} GB from it"
+            )
+    if not lines:
+        return ""
+    said = "The peak of the process. A sweep trains as many networks at once as the memory holds."
+    return f"## Memory\n\n{said}\n\n" + "\n".join(lines) + "\n"
+
+
+def _evaluation(training: dict[str, Any]) -> str:
+    shares, sizes = training["evaluation"]["shares"], training["evaluation"]
+    lines = [f"- {each['how']}, {each['networks']} networks: {each['share']:.1%}" for each in shares]
+    if not lines:
+        return ""
+    said = f"Predicting {sizes['pictures']:,} test pictures, as a share of training on {sizes['trained']:,} pictures"
+    return f"## Evaluation\n\n{said} for {sizes['epochs']} epochs:\n\n" + "\n".join(lines) + "\n"
+
+
+def _estimate(estimate: dict[str, Any]) -> str:
+    estimated, real = estimate["estimated_seconds"], estimate["real_seconds"]
+    return f"""\
+## The estimate against reality
+
+`{estimate["command"]}` was estimated at {duration(estimated)} and took {duration(real)}:
+{real / estimated:.2f} times as long.
+"""
+
+
+def _precision(training: dict[str, Any]) -> str:
+    said = """\
+## Precision
+
+`--precision bfloat16` pays only where the processor computes with bfloat16 itself, by AVX-512-BF16 or AMX. Elsewhere every
+number is converted there and back, and it is slower than float32.
+"""
+    if not training:
+        return said
+    found = []
+    for row in _timed(training, kind="lockstep", precision="bfloat16"):
+        like = {name: row[name] for name in ("networks", "window", "evaluate")}
+        for exact in _timed(training, kind="lockstep", precision="float32", **like):
+            times = f"{row['ms'] / exact['ms']:.1f} times as long as in float32"
+            found.append(f"{exact['how']} with {row['networks']} networks took {times}")
+    if not found:
+        return said
+    native = {True: "has such instructions", False: "has none", None: "does not say whether it has any"}
+    these = ";\n".join(found)
+    return f"{said}\nThe machine of the table {native[training['native_bfloat16']]}:\n{these}.\n"
+
+
+def _levers(path: Path) -> str:
+    with path.open(encoding="utf-8", newline="") as stream:
+        head, *rows = csv.reader(stream)
+    said = "What was tried to make `lockstep` fast, what it was hoped to give, and what it gave on a batch of 100 pictures."
+    return f"## Levers tried\n\n{said}\n\n{_table(head, rows)}"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
