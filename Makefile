@@ -37,8 +37,10 @@ format: $(READY) ## put the code into the house's form
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
 
-bench: $(READY) ## time every way to train side by side and write docs/performance.md (some 20 minutes, 15 GB)
+bench: $(READY) ## time training, levers and the estimate and write docs/performance.md (some 35 minutes, 15 GB)
 	@$(RUN)/python benchmarks/training.py
+	@$(RUN)/python benchmarks/levers.py > docs/data/levers.csv
+	@$(RUN)/python benchmarks/estimate.py
 	@$(RUN)/python scripts/performance_page.py > docs/performance.md
 
 wheel: $(READY) ## build sdist and wheel, install the wheel into an environment of its own, use it from elsewhere

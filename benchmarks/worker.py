@@ -135,6 +135,8 @@ def lockstep(work: Work, pictures: Pictures) -> Timed:
     spec, runs = _spec_and_runs(work)
     height, width = pictures.grey.shape[1:]
     window = glyph_window(pictures.everything, height, width) if work.window else None
+    if work.window and window is None:
+        raise ValueError("The glyphs are so large that a window saves nothing.")
     networks = LockstepTrainer.of(spec, runs, height, width, window)
     steps = count()
 

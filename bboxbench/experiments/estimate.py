@@ -60,7 +60,7 @@ class Estimate:
     """By name, of those that have runs to train."""
 
 
-def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int]) -> Estimate:
+def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], memory: int) -> Estimate:
     """Train the first runs of each engine for a few steps on letters as the sweep has them; takes some seconds.
 
     A step takes hardly longer with one loss than with another: all are timed with mse, so that a loss that cannot be
@@ -70,17 +70,24 @@ def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int]) -
         spec: of the sweep.
         pending: its runs that are left.
         sizes: pictures of training, validation and test.
+        memory: bytes that networks which train together may take.
     """
     pictures = spec.dataset_spec()
-    costs: dict[str, Calibration] = {}
-    seconds = 0.0
+    by_name: dict[str, list[Block]] = {}
     for block in blocks([replace(run, cell=replace(run.cell, loss="mse")) for run in pending]):
         for name, part in by_engine(spec, block):
-            if name not in costs:
-                samples = _samples(pictures, min(spec.batch_size, sizes[0]))
-                costs[name] = _time_fit(spec, part, samples) if name == "fit" else _time_lockstep(spec, part, samples)
-                keras.backend.clear_session(free_memory=True)
-            seconds += len(part.runs) * costs[name].run_seconds(spec, *sizes)
+            by_name.setdefault(name, []).append(part)
+    costs: dict[str, Calibration] = {}
+    seconds = 0.0
+    for name, found in by_name.items():
+        samples = _samples(pictures, min(spec.batch_size, sizes[0]))
+        # The largest block stands for most: one that was nearly finished before would not.
+        largest = max(found, key=lambda part: len(part.runs))
+        costs[name] = (
+            _time_fit(spec, largest, samples) if name == "fit" else _time_lockstep(spec, largest, samples, memory)
+        )
+        keras.backend.clear_session(free_memory=True)
+        seconds += sum(len(part.runs) for part in found) * costs[name].run_seconds(spec, *sizes)
     return Estimate(seconds, costs)
 
 
@@ -101,23 +108,23 @@ def _samples(spec: DatasetSpec, rows: int) -> _Samples:
     return _Samples(Split(grey, boxes[:rows].astype(np.int16)), boxes, spec)
 
 
-def _time_lockstep(spec: SweepSpec, block: Block, samples: _Samples) -> Calibration:
+def _time_lockstep(spec: SweepSpec, block: Block, samples: _Samples, memory: int) -> Calibration:
     """The first runs that will train together: their number decides what a step costs."""
     pictures, batch = samples.spec, samples.batch
     height, width = pictures.height, pictures.width
     plain = pictures.background == "plain"
     window = glyph_window(samples.all_boxes, height, width) if plain else None
-    runs = next(parts(spec, block.runs, height, width, window))
+    runs = max(parts(spec, block.runs, height, width, window, memory), key=len)
     clock = time.perf_counter()
     networks = LockstepTrainer.of(spec, runs, height, width, window)
     given = (batch.grey, batch.boxes.astype(np.int32), relative_boxes(batch.boxes, width, height))
     np.asarray(networks.train(*given, 0))
+    predict_all(networks, batch)
     start = time.perf_counter() - clock
     step = _median_seconds(lambda: np.asarray(networks.train(*given, 0)))
-    predict_all(networks, batch)
     picture = _median_seconds(lambda: predict_all(networks, batch)) / len(batch.grey)
-    memory = memory_need(spec, runs[0], height, width, window).total(len(runs))
-    return Calibration(len(runs), start / len(runs), step / len(runs), picture / len(runs), memory)
+    need = memory_need(spec, runs[0], height, width, window).total(len(runs))
+    return Calibration(len(runs), start / len(runs), step / len(runs), picture / len(runs), need)
 
 
 def _time_fit(spec: SweepSpec, block: Block, samples: _Samples) -> Calibration:

@@ -8,6 +8,7 @@ the losses is differentiated, which leaves every replica the gradient it has alo
 from __future__ import annotations
 
 import gc
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -33,6 +34,8 @@ from bboxbench.experiments.updates import apply_updates
 from bboxbench.experiments.validation import validate
 
 __all__ = ["LockstepEngine", "LockstepTrainer", "glyph_window", "memory_need", "parts", "predict_all"]
+
+_LOG = logging.getLogger(__name__)
 
 PREDICT_BATCH = 100
 """Pictures a prediction step."""
@@ -63,14 +66,13 @@ def memory_need(spec: SweepSpec, run: Run, height: int, width: int, window: Wind
 
 
 def parts(
-    spec: SweepSpec, runs: Sequence[Run], height: int, width: int, window: Window | None
+    spec: SweepSpec, runs: Sequence[Run], height: int, width: int, window: Window | None, memory: int
 ) -> Iterator[tuple[Run, ...]]:
-    """Runs of a block that train together: of one optimizer, and no more than the memory holds, in like parts."""
-    free = available_bytes()
+    """Runs of a block that train together: of one optimizer, and no more than ``memory`` bytes hold, in like parts."""
     # Sorting is stable: the order within one optimizer stays that of the plan.
     for _, group in groupby(sorted(runs, key=lambda run: run.cell.optimizer), key=lambda run: run.cell.optimizer):
         members = tuple(group)
-        count = -(-len(members) // memory_need(spec, members[0], height, width, window).fitting(free))
+        count = -(-len(members) // memory_need(spec, members[0], height, width, window).fitting(memory))
         for part in range(count):
             yield members[part * len(members) // count : (part + 1) * len(members) // count]
 
@@ -178,6 +180,8 @@ class LockstepEngine:
 
     def __init__(self, spec: SweepSpec) -> None:
         self._spec = spec
+        # Asked once: what allocators keep from one block for the next would make later blocks smaller.
+        self._memory = available_bytes()
 
     def train(self, block: Block, data: TrainingData, on_epoch: EpochListener) -> Iterator[TrainedRun]:
         """Train every run of ``block`` on ``data``; a run that raises comes back with its ``error``."""
@@ -185,7 +189,7 @@ class LockstepEngine:
         if data.plain:
             boxes = np.concatenate([split.boxes for split in (data.train, data.validation, data.test)])
             window = glyph_window(boxes, data.height, data.width)
-        for part in parts(self._spec, block.runs, data.height, data.width, window):
+        for part in parts(self._spec, block.runs, data.height, data.width, window, self._memory):
             yield from self._train_or_halve(part, data, window, on_epoch)
 
     def _train_or_halve(
@@ -199,6 +203,12 @@ class LockstepEngine:
             self._train_together(results, data, window, on_epoch)
         except Exception as raised:
             error = one_line(raised)
+            if len(runs) > 1:
+                _LOG.warning("%d runs together raised %s; training them in halves.", len(runs), error[:300])
+            if isinstance(raised, tf.errors.ResourceExhaustedError):
+                # Later blocks need not find out again.
+                need = memory_need(self._spec, runs[0], data.height, data.width, window)
+                self._memory = min(self._memory, need.total(max(1, len(runs) // 2)))
         finally:
             keras.backend.clear_session(free_memory=True)
             gc.collect()

@@ -22,6 +22,8 @@ WEIGHT_COPIES = 3
 """Of each weight beside the optimizer's numbers: itself, its gradient, and one while the update is computed."""
 MAXIMA_COPIES = 5
 """Of the pooled responses at the widest moment: the features, their gradient, and it again on its way back."""
+LARGEST = 2**31 - 1
+"""Numbers in one array, lest an index of 32 bits somewhere below overflows."""
 
 
 class MemoryNeed:
@@ -44,6 +46,7 @@ class MemoryNeed:
         filters = 4
         responses = filters * 4 * (near.rows + 1) * (near.columns + 1)
         maxima = filters * full.pooled
+        self._most = LARGEST // max(batch * responses, batch * maxima, maxima * 200)
         weights = FILTER**2 * filters + filters + maxima * 200 + 200 + 200 * 64 + 64 + 64 * 4 + 4
         self.each = batch * (responses * itemsize + maxima * 4 * MAXIMA_COPIES)
         self.each += weights * 4 * (WEIGHT_COPIES + _numbers_a_weight(optimizer))
@@ -59,7 +62,7 @@ class MemoryNeed:
 
     def fitting(self, memory: int) -> int:
         """How many networks ``memory`` bytes hold; one at least, which then has to be tried."""
-        return max(1, (memory - self.shared) // self.each)
+        return max(1, min((memory - self.shared) // self.each, self._most))
 
 
 def _numbers_a_weight(optimizer: Any) -> int:
@@ -73,8 +76,11 @@ def available_bytes() -> int:
     if tf.config.list_physical_devices("GPU"):
         from tensorflow.python.client import device_lib
 
-        limits = [each.memory_limit for each in device_lib.list_local_devices() if each.device_type == "GPU"]
-        return int(SHARE * limits[0])
+        # This may be what opens the card: without growth it would take all of it.
+        growing = tf.compat.v1.ConfigProto(gpu_options=tf.compat.v1.GPUOptions(allow_growth=True))
+        devices = device_lib.list_local_devices(session_config=growing)
+        if limits := [each.memory_limit for each in devices if each.device_type == "GPU"]:
+            return int(SHARE * limits[0])
     free = int(psutil.virtual_memory().available)
     group = Path("/sys/fs/cgroup")
     # Not in such a group, or in one without a limit: one of the two cannot be read as a number.

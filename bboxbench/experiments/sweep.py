@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine, fallbacks
 from bboxbench.experiments.estimate import Estimate, estimate
 from bboxbench.experiments.figures import box_accuracy_figure
 from bboxbench.experiments.listener import Listener
+from bboxbench.experiments.memory import available_bytes
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.plan import Run, blocks, plan
@@ -27,7 +30,7 @@ from bboxbench.experiments.runtime import environment, start_tensorflow
 from bboxbench.experiments.seeds import VARY
 from bboxbench.experiments.spec import NETWORK, SweepSpec
 from bboxbench.experiments.tables import distribution_table, runs_table, write_views
-from bboxbench.experiments.training import Engine, TrainedRun, TrainingData, load_data
+from bboxbench.experiments.training import Engine, EpochListener, TrainedRun, TrainingData, load_data
 from bboxbench.files import write_atomically
 
 __all__ = ["Listener", "Plan", "SweepResult", "plan_sweep", "run_sweep"]
@@ -93,10 +96,14 @@ def plan_sweep(spec: SweepSpec, folder: Path | None = None) -> Plan:
     runs = plan(spec, sha256)
     done = finished_runs(folder or spec.folder(), spec, sha256)
     pending = [run for run in runs if run.run_id not in done]
-    return _plan(spec, runs, pending, sizes, threads)
+    # The pictures will take their part of the memory when they are read.
+    memory = available_bytes() - pictures.n * pictures.width * pictures.height
+    return _plan(spec, runs, pending, sizes, threads, memory)
 
 
-def _plan(spec: SweepSpec, runs: list[Run], pending: list[Run], sizes: tuple[int, int, int], threads: int) -> Plan:
+def _plan(
+    spec: SweepSpec, runs: list[Run], pending: list[Run], sizes: tuple[int, int, int], threads: int, memory: int
+) -> Plan:
     """Time a few steps of what is left and put the plan together."""
     return Plan(
         spec,
@@ -104,7 +111,7 @@ def _plan(spec: SweepSpec, runs: list[Run], pending: list[Run], sizes: tuple[int
         len(runs) - len(pending),
         *sizes,
         threads=threads,
-        estimate=estimate(spec, pending, sizes),
+        estimate=estimate(spec, pending, sizes, memory),
         rates=tuple(dict.fromkeys((run.cell.optimizer, run.cell.learning_rate) for run in runs)),
         fallbacks=fallbacks(spec, runs),
     )
@@ -150,7 +157,7 @@ def run_sweep(
     kept = finished_runs(folder, spec, dataset.sha256)
     done = {run_id for run_id, status in kept.items() if status == "ok" or not retry_failed}
     pending = [run for run in runs if run.run_id not in done]
-    what = _plan(spec, runs, pending, sizes, threads)
+    what = _plan(spec, runs, pending, sizes, threads, available_bytes())
     machine = environment()
     with open_results(folder, spec, dataset.sha256, machine, listener.warning) as results:
         if lost := [r["run_id"] for r in results.journal.records if r["run_id"] not in kept]:
@@ -166,12 +173,33 @@ def run_sweep(
             for name, part in by_engine(spec, block):
                 if name not in engines:
                     engines[name] = ENGINE_FACTORIES[name](spec)
-                for trained in engines[name].train(part, data, listener.epoch):
-                    row = _keep(trained, data, spec, {**facts, "engine": name}, results)
-                    write_views(folder, results.journal.records)
-                    listener.finished(row)
+                with _listener_errors(listener) as tell:
+                    for trained in engines[name].train(part, data, tell):
+                        row = _keep(trained, data, spec, {**facts, "engine": name}, results)
+                        write_views(folder, results.journal.records)
+                        listener.finished(row)
             _draw(results)
         return _conclude(results, runs, baselines)
+
+
+class _ListenerError(BaseException):
+    """Carries a listener's error past an engine, which would take any `Exception` for a run that failed."""
+
+
+@contextmanager
+def _listener_errors(listener: Listener) -> Iterator[EpochListener]:
+    """What an engine tells of epochs; an error of the listener's, as a broken pipe, ends the sweep as it is."""
+
+    def tell(run: Run, epoch: float) -> None:
+        try:
+            listener.epoch(run, epoch)
+        except Exception as error:
+            raise _ListenerError from error
+
+    try:
+        yield tell
+    except _ListenerError as error:
+        raise (error.__cause__ or error) from None
 
 
 def _dataset(spec: SweepSpec, listener: Listener) -> Dataset:

@@ -90,7 +90,7 @@ RUNS = {
     "status": "ok, or failed when training raised",
     **MEASURES,
     "train_loss": "mean over the last epoch, with dropout",
-    "seconds": "of training and evaluation",
+    "seconds": "of training and evaluation; of runs that train together each has an equal share",
     "device": "the processor",
     "bboxbench_version": "of this package",
     "tensorflow_version": "of TensorFlow",
@@ -134,7 +134,7 @@ EPOCHS = {
     "val_box_accuracy": "share of the validation pictures with IoU >= iou_threshold",
     "val_mean_iou": "mean IoU over them",
     "val_keras_accuracy": "what Keras shows for metrics=['accuracy'] on them",
-    "seconds": "of training and validation",
+    "seconds": "of training and validation, shared likewise",
 }
 """``epochs.csv``: a row a run and epoch."""
 

@@ -51,13 +51,18 @@ def check_alike(found: list[Any], expected: list[Any], tolerance: float) -> None
 
 
 @pytest.mark.parametrize(("height", "width"), [(18, 18), (19, 20), (24, 31), (40, 33)])
-@pytest.mark.parametrize("noise", [True, False], ids=["noise", "one grey, where all maxima are equal"])
-def test_every_position_is_what_keras_makes_of_it(height: int, width: int, noise: bool) -> None:
-    """Even and odd sizes, where the pool leaves a row or column out, and the smallest picture there is."""
+@pytest.mark.parametrize("kind", ["noise", "one grey", "a kernel of zeros, so that all maxima are equal"])
+def test_every_position_is_what_keras_makes_of_it(height: int, width: int, kind: str) -> None:
+    """Even and odd sizes, where the pool leaves a row or column out, and the smallest picture there is.
+
+    Where responses are equal, Keras's pool sends the gradient to the first: so must ours.
+    """
     shape = (BATCH, height, width, 1)
-    pictures = draws(1).uniform(-1, 1, shape) if noise else np.full(shape, 0.3)
+    pictures = np.full(shape, 0.3) if kind == "one grey" else draws(1).uniform(-1, 1, shape)
     pictures = tf.constant(pictures.astype(np.float32))
     kernel, bias = networks(2)
+    if kind.startswith("a kernel"):
+        kernel = tf.zeros_like(kernel)
     count = Geometry.of(height, width).pooled * FILTERS
     mask = tf.constant(draws(4).choice([0.0, 1.25], (BATCH, count)).astype(np.float32))
     upstream = draws(5).normal(size=(REPLICAS, BATCH, count)).astype(np.float32)
@@ -76,8 +81,15 @@ def letter(height: int, width: int, box: tuple[int, int, int, int], seed: int) -
     return picture
 
 
-@pytest.mark.parametrize("masked", [True, False], ids=["training", "evaluation"])
-def test_the_window_gives_what_every_position_gives_wherever_the_glyph_stands(masked: bool) -> None:
+@pytest.mark.parametrize(
+    ("masked", "compute", "tolerance"),
+    # Float32 sums in another order; bfloat16 keeps 8 bits of each product's result.
+    [(True, tf.float32, 1e-5), (False, tf.float32, 1e-5), (True, tf.bfloat16, 0.03)],
+    ids=["training", "evaluation", "bfloat16"],
+)
+def test_the_window_gives_what_every_position_gives_wherever_the_glyph_stands(
+    masked: bool, compute: Any, tolerance: float
+) -> None:
     """In every corner, at every edge, in the middle, and of every size up to the largest."""
     height, width = 50, 70
     boxes = [(0, 0, 9, 7), (61, 0, 70, 7), (0, 43, 9, 50), (61, 43, 70, 50), (30, 20, 39, 27), (33, 21, 34, 22)]
@@ -93,10 +105,10 @@ def test_the_window_gives_what_every_position_gives_wherever_the_glyph_stands(ma
     upstream = draws(5).normal(size=(REPLICAS, len(boxes), count)).astype(np.float32)
     where = tf.constant(boxes, tf.int32)
     found = value_and_gradients(
-        lambda k, b: window_features(pictures, k, b, mask, where, window), kernel, bias, upstream
+        lambda k, b: window_features(pictures, k, b, mask, where, window, compute), kernel, bias, upstream
     )
-    expected = value_and_gradients(lambda k, b: dense_features(pictures, k, b, mask), kernel, bias, upstream)
-    check_alike(found, expected, 1e-5)
+    expected = value_and_gradients(lambda k, b: dense_features(pictures, k, b, mask, compute), kernel, bias, upstream)
+    check_alike(found, expected, tolerance)
 
 
 @given(

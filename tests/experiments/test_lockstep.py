@@ -242,7 +242,7 @@ def test_a_run_that_raises_is_a_failed_one_and_takes_no_other_with_it(letters: D
 def test_every_optimizer_trains_in_a_part_of_its_own(letters: Dataset) -> None:
     spec = spec_of(letters, losses=["mse", "giou"], optimizers=["adam:0.001", "sgd:0.1", "adam:0.0001"])
     runs = plan(spec, "")
-    found = list(parts(spec, runs, HEIGHT, WIDTH, None))
+    found = list(parts(spec, runs, HEIGHT, WIDTH, None, 10**12))
     assert [{run.cell.optimizer for run in part} for part in found] == [{"adam"}, {"sgd"}]
     assert sorted(run.run_id for part in found for run in part) == sorted(run.run_id for run in runs)
 
@@ -254,7 +254,7 @@ def test_runs_that_the_memory_does_not_hold_train_in_parts_of_like_size(
     spec = spec_of(letters, losses=LOSSES)
     runs = plan(spec, "")
     monkeypatch.setattr(MemoryNeed, "fitting", lambda need, memory: held)
-    found = list(parts(spec, runs, HEIGHT, WIDTH, None))
+    found = list(parts(spec, runs, HEIGHT, WIDTH, None, 10**12))
     assert [run for part in found for run in part] == runs
     sizes = [len(part) for part in found]
     assert max(sizes) <= held

@@ -40,3 +40,14 @@ def test_a_window_and_an_optimizer_without_numbers_of_its_own_take_less() -> Non
 
 def test_the_machine_has_memory_left() -> None:
     assert 1e8 < available_bytes() < 1e14
+
+
+def test_no_array_outgrows_an_index_of_32_bits() -> None:
+    for batch in (1, 100):
+        for window in (None, NEAR):
+            networks = MemoryNeed(batch, 100, 200, window, keras.optimizers.get("sgd")).fitting(10**15)
+            assert networks > 1
+            # Responses, features and the largest layer's weights.
+            assert networks * batch * 4 * (85 * 185 if window is None else 83 * 57) < 2**31
+            assert networks * batch * 15_456 < 2**31
+            assert networks * 15_456 * 200 < 2**31

@@ -296,6 +296,16 @@ def test_a_plan_counts_and_estimates_and_writes_nothing(tiny: Any, empty_folder:
     assert list(empty_folder.iterdir()) == []
 
 
+def test_a_plan_times_each_engine_that_has_runs(tiny: Any, empty_folder: Path) -> None:
+    plan = plan_sweep(tiny(data="", n=100, seeds=1, losses=["mse"], optimizers=["adam:0.001", "lamb:0.001"]))
+    costs = plan.estimate.engines
+    assert set(costs) == {"lockstep", "fit"}
+    assert costs["fit"].memory == 0
+    assert plan.estimate.seconds == pytest.approx(
+        sum(cost.run_seconds(plan.spec, 30, 20, 50) for cost in costs.values())
+    )
+
+
 def test_a_plan_counts_what_is_finished_and_refuses_what_the_sweep_would(tiny: Any, undisturbed: SweepResult) -> None:
     assert plan_sweep(tiny(), undisturbed.folder).finished == 4
     assert plan_sweep(tiny(), undisturbed.folder).estimate == Estimate(0.0, {})
@@ -317,3 +327,16 @@ def test_quantiles_are_over_all_runs_and_failed_ones_count_zero() -> None:
     assert (cell["box_accuracy_min"], cell["box_accuracy_median"], cell["box_accuracy_max"]) == (0.0, 0.9, 1.0)
     assert cell["converged_rate"] == pytest.approx(2 / 3)
     assert np.isnan(cell["keras_accuracy_median"])
+
+
+def test_an_error_of_whoever_listens_ends_the_sweep_and_no_run_is_called_failed(tiny: Any, tmp_path: Path) -> None:
+    """As when the reader of a pipe goes away."""
+
+    class Gone(Listener):
+        def epoch(self, run: Any, epoch: float) -> None:
+            raise BrokenPipeError("gone")
+
+    for engine in ("lockstep", "fit"):
+        with pytest.raises(BrokenPipeError, match="gone"):
+            run_sweep(tiny(losses=["mse"], seeds=1, engine=engine), tmp_path / engine, Gone())
+        assert (tmp_path / engine / "journal.jsonl").read_text() == ""
