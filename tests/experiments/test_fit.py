@@ -79,7 +79,8 @@ def test_cells_of_a_block_share_weights_order_and_dropout(tiny: Any, data: Train
 
 
 def test_bfloat16_trains_nearly_the_same_network_with_float32_weights(tiny: Any, data: TrainingData) -> None:
-    changes = {"losses": ["mse"], "epochs": 1}
+    # Without dropout: its masks are drawn in the type that is computed in, so they differ.
+    changes = {"losses": ["mse"], "epochs": 1, "dropout": 0.0}
     (full,), (half,) = (train(tiny, data, precision=name, **changes) for name in ("float32", "bfloat16"))
     assert half.error == ""
     assert half.predictions is not None
