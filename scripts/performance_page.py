@@ -22,6 +22,10 @@ picture once and is large enough to come near the rate of a matrix product; the 
 Each network keeps its own loss, learning rate and optimizer state, and what is differentiated is the sum of the losses, so
 that each gets the gradient it has alone. Where the backgrounds are plain, only the window that a glyph can change is
 computed; the rest is one number a picture and filter.
+
+Both engines train the same runs: same start, order and masks, and tests hold their weights together to rounding. Rounding is
+not nothing: where a loss has kinks, as `iou` and `giou` where boxes part, a last bit can decide the way, and one seed may end
+elsewhere under the other engine. Its distribution over seeds is what counts.
 """
 
 GPU = """\
