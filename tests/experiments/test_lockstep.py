@@ -24,7 +24,8 @@ from bboxbench.experiments.training import Split, TrainedRun, TrainingData, load
 
 WIDTH, HEIGHT, BATCH, EPOCHS = 64, 48, 10, 2
 LOSSES = ("mse", "iou", "giou", "centre_point(size_weight=1)")
-INITIALIZERS = ("glorot_uniform", "he_normal", "random_normal(stddev=0.0289)")
+# None as wide as he_normal, whose first boxes miss letters: there iou has a kink, and rounding decides the way.
+INITIALIZERS = ("glorot_uniform", "lecun_normal", "random_normal(stddev=0.0289)")
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def check_against_fit(spec: SweepSpec, data: TrainingData, window: Window | None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", ["adam:0.0001", "sgd(momentum=0.9):0.001"])
+@pytest.mark.parametrize("optimizer", ["adam:0.0001", "sgd(momentum=0.9):0.0001"])
 @pytest.mark.parametrize("shortcut", [False, True], ids=["every position", "the glyph's window"])
 def test_every_loss_and_initializer_trains_as_it_does_under_fit(
     optimizer: str, shortcut: bool, letters: Dataset, data: TrainingData
@@ -126,12 +127,12 @@ def test_every_loss_and_initializer_trains_as_it_does_under_fit(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", ["adam:0.00001", "sgd(momentum=0.9):0.0001"])
+@pytest.mark.parametrize("optimizer", ["adam:0.0001", "sgd(momentum=0.9):0.0001"])
 def test_the_bare_logarithm_trains_as_it_does_under_fit_while_it_is_finite(
     optimizer: str, letters: Dataset, data: TrainingData
 ) -> None:
-    """From weights so small that the first box is the middle half, which overlaps every letter."""
-    initializers = [f"random_normal(stddev={stddev})" for stddev in (0.001, 0.002, 0.003)]
+    """From weights so small that the first box is near the middle half, which overlaps every letter."""
+    initializers = [f"random_normal(stddev={stddev})" for stddev in (0.015, 0.02, 0.025)]
     spec = spec_of(letters, losses=["iou_unguarded"], initializers=initializers, optimizers=[optimizer])
     check_against_fit(spec, data, window_of(data))
 
