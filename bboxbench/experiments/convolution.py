@@ -4,7 +4,7 @@ All R networks see the same pictures, so their convolutions of F filters are one
 the pictures alone is made once. The picture needs no gradient. Two ways of the same result: `dense_features` computes
 every position; `window_features` only those that a glyph on a plain background can change.
 
-Letters of shapes: B pictures, R networks, F filters of each, K the side of a filter, (P, Q) the pooled size.
+Letters of shapes: B pictures, R networks, F filters of each, (P, Q) the pooled size.
 """
 
 from __future__ import annotations
@@ -111,9 +111,9 @@ def dense_features(pictures: Any, kernel: Any, bias: Any, mask: Any, compute: An
 def _convolve(pictures: Any, kernel: Any, size: Geometry, compute: Any) -> Any:
     """Responses (B, 2P + 1, 2Q + 1, R * F) without bias.
 
-    On one input channel TensorFlow's 16x16 convolution is slow; 16 vertical shifts of the picture as channels leave a
-    1x16 convolution that runs at nearly the rate of a matrix product. The shifts are made by a convolution, too, with
-    an identity: six times faster than by slices.
+    A 16x16 convolution of one channel leaves much of a vector unit idle; 16 vertical shifts of the picture as channels
+    make it a 1x16 convolution, nearer to the rate of a matrix product. The shifts are made by a convolution, too, with
+    an identity: six times as fast as by slices. Both are measured by benchmarks/levers.py.
     """
     rows, columns = size.pixels
     shift = tf.reshape(tf.eye(FILTER, dtype=compute), (FILTER, 1, 1, FILTER))
@@ -124,7 +124,7 @@ def _convolve(pictures: Any, kernel: Any, size: Geometry, compute: Any) -> Any:
     return tf.nn.conv2d(shifted, weights, 1, "VALID")
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+@tf.function(jit_compile=True)  # type: ignore[untyped-decorator]  # TensorFlow ships no types
 def _pool(responses: Any, size: Geometry) -> tuple[Any, Any]:
     """Maxima (B, P, Q, R * F) of 3x3 positions with stride 2, and which of the nine each is, as int8.
 
@@ -144,7 +144,7 @@ def _pool(responses: Any, size: Geometry) -> tuple[Any, Any]:
     return best, taken
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+@tf.function(jit_compile=True)  # type: ignore[untyped-decorator]  # TensorFlow ships no types
 def _activate(pooled: Any, bias: Any, mask: Any = None) -> Any:
     """From (N, R * F) to (R, N, F): bias, LeakyReLU and, where there is a mask (N, F), dropout.
 
@@ -157,7 +157,7 @@ def _activate(pooled: Any, bias: Any, mask: Any = None) -> Any:
     return tf.transpose(active, (1, 0, 2))
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+@tf.function(jit_compile=True)  # type: ignore[untyped-decorator]  # TensorFlow ships no types
 def _before_activation(upstream: Any, out: Any, mask: Any) -> Any:
     """The gradient at the maxima from that of the features, both (R, B, P * Q * F)."""
     change = tf.where(out > 0, upstream, SLOPE * upstream)
@@ -196,7 +196,7 @@ def _kernel_gradient(pictures: Any, change: Any, taken: Any, size: Geometry, sha
     return tf.transpose(kernel, (3, 0, 1, 2, 4))
 
 
-@tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+@tf.function(jit_compile=True)  # type: ignore[untyped-decorator]  # TensorFlow ships no types
 def _at_positions(change: Any, taken: Any, compute: Any) -> dict[tuple[int, int], Any]:
     """The gradient at the convolution's responses by parity of row and column, (P + 1, B * (Q + 1), R * F) each."""
     rows, batch, columns, channels = change.shape
@@ -221,7 +221,8 @@ def _at_positions(change: Any, taken: Any, compute: Any) -> dict[tuple[int, int]
     }
 
 
-@tf.function(autograph=False)  # type: ignore[untyped-decorator]  # Traced once a shape, not once a network: 256 slices.
+# A function of its own is traced once a shape, not once a block: it has 256 slices.
+@tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow ships no types
 def _patches(pictures: Any, size: Geometry, compute: Any) -> dict[tuple[int, int], Any]:
     """Shifted pictures by parity of the position, each (P + 7, 64, B * (Q + 1)).
 
@@ -271,7 +272,7 @@ def window_features(
     inside, place = _places(row, column, size, full)
     back = _window_positions(row, column, size, full)
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def features(kernel: Any, bias: Any) -> Any:
         pooled, taken = _pool(_convolve(seen, kernel, size, compute), size)
         # (R, F): what a filter answers to pixels that are all 1. Rounded as the convolution rounds.

@@ -130,7 +130,7 @@ def run_sweep(
 ) -> SweepResult:
     """Run every run of ``spec`` that the folder's journal does not have yet, and write the tables.
 
-    Keras's session is cleared after every run, so that memory does not grow: models that the caller holds in the same
+    Keras's session is cleared after every block, so that memory does not grow: models that the caller holds in the same
     process should be saved before.
 
     Args:
