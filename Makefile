@@ -37,9 +37,10 @@ format: $(READY) ## put the code into the house's form
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
 
-bench: $(READY) ## time training, levers and the estimate and write docs/performance.md (some 35 minutes, 15 GB)
+bench: $(READY) ## time training, levers, losses and the estimate and write docs/performance.md (some 45 minutes, 15 GB)
 	@$(RUN)/python benchmarks/training.py
 	@$(RUN)/python benchmarks/levers.py > docs/data/levers.csv
+	@$(RUN)/python benchmarks/losses.py
 	@$(RUN)/python benchmarks/estimate.py
 	@$(RUN)/python scripts/performance_page.py > docs/performance.md
 

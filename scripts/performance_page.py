@@ -60,11 +60,14 @@ def page(data: Path = DATA) -> str:
     """The page as Markdown; a section whose numbers ``data`` does not have is left out."""
     training = _read(data / "training.json")
     estimate = _read(data / "estimate.json")
+    losses = _read(data / "losses.json")
     sections = [HEAD]
     if training:
         sections += [_measured(training), _memory(training), _evaluation(training)]
     if estimate:
         sections.append(_estimate(estimate))
+    if losses:
+        sections += [_losses(losses), _import(losses)]
     sections += [GPU, _precision(training), _levers(data / "levers.csv")]
     return "\n".join(section for section in sections if section)
 
@@ -161,6 +164,75 @@ def _estimate(estimate: dict[str, Any]) -> str:
 
 `{estimate["command"]}` was estimated at {duration(estimated)} and took {duration(real)}:
 {real / estimated:.2f} times as long.
+"""
+
+
+def _losses(losses: dict[str, Any]) -> str:
+    """A row for each loss, the cheapest first, then torchvision's."""
+    machine, packages = losses["environment"], losses["environment"]["packages"]
+    versions = [f"TensorFlow {packages['tensorflow']}", f"Keras {packages['keras']}"]
+    if "torchvision" in losses:
+        versions += [f"PyTorch {losses['torch']}", f"torchvision {losses['torchvision']}"]
+    by_way = {(row["loss"], row["how"]): row for row in losses["rows"]}
+    names = [row["loss"] for row in losses["rows"] if row["how"] == "XLA"]
+    names.sort(key=lambda name: by_way[name, "XLA"].get("ms", float("inf")))
+    # torchvision's are eager alone, and take the columns of what is compared with them.
+    ways = [(f"`{name}`", by_way[name, "XLA"], by_way[name, "graph"]) for name in names]
+    ways += [
+        (f"torchvision's `{row['loss']}`, eager", row, {}) for row in losses["rows"] if row["library"] == "torchvision"
+    ]
+    head = ["loss", "XLA, ms", "times `mse`", "middle half", "of torchvision's"]
+    head += ["graph, ms", "times `mse`", "of torchvision's"]
+    rows = [[name, *_loss_cells(row), *_loss_cells(graph, middle_half=False)] for name, row, graph in ways]
+    return f"""\
+## Losses
+
+What the losses of [`bboxbench.losses`](losses.md) cost: the mean over {losses["boxes"]:,} boxes and its gradient at the predicted
+ones, in float32. {machine["device"]}, {machine["cores"]} cores, {", ".join(versions)}; {losses["date"]}.
+
+    {losses["command"]}
+
+{_table(head, rows, 7)}
+- `XLA` is `tf.function(jit_compile=True)`, `graph` is `tf.function` alone. ms is the median over {losses["repeats"]} repeats in which
+  all rows took turns, since a machine may have other work; each library is a process of its own.
+- `times mse` is the ratio to `mse` of this library in the same repeat, compiled alike, and for torchvision's to `mse`
+  under XLA: the median over the repeats. `middle half` is where half of the repeats' ratios lie.
+- `of torchvision's` is the time as a share of torchvision's eager function of the same loss, in the same repeat, run
+  with `OMP_WAIT_POLICY=PASSIVE`, without which other work on the machine makes it several times slower. It wants an
+  interpreter that has torchvision: `--torch-python PATH`.
+"""
+
+
+def _loss_cells(row: dict[str, Any], middle_half: bool = True) -> list[str]:
+    blank = [""] * (3 + middle_half)
+    if "ms" not in row:
+        return [row.get("said", ""), *blank[1:]]
+    ratio, half = "", ""
+    if "ratio" in row:
+        ratio, half = f"{row['ratio']:.1f}", f"{row['ratio_low']:.1f} to {row['ratio_high']:.1f}"
+    theirs = "" if row["of_torchvision"] is None else f"{row['of_torchvision']:.0%}"
+    return [f"{row['ms']:.1f}", ratio, *([half] if middle_half else []), theirs]
+
+
+def _import(losses: dict[str, Any]) -> str:
+    found = losses["import"]
+    lines = []
+    for clock, name in (("wall", "by the wall clock"), ("cpu", "of CPU")):
+        each = found[clock]
+        lines.append(
+            f"- {name}: {each['share']:.2%}, {each['losses_ms']:.0f} ms on {each['keras_ms']:,.0f} ms "
+            f"(lowest to highest share: {each['share_low']:.2%} to {each['share_high']:.2%})"
+        )
+    these = "\n".join(lines)
+    return f"""\
+## Importing the losses
+
+What `import bboxbench.losses` adds to `import keras`: both are timed in one fresh process, and this is the median over
+{found["processes"]} processes, by the command above.
+
+{these}
+
+The goal is at most {found["goal"]:.0%}: it is {"met" if found["met"] else "not met"}.
 """
 
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from bboxbench import losses
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -69,6 +71,19 @@ def test_the_page_of_performance_reads_what_the_benchmark_writes(tmp_path: Path)
     titles = re.findall("^## (.*)", page, re.MULTILINE)
     assert titles[1:5] == ["Measured", "Memory", "Evaluation", "The estimate against reality"]
     assert "took 1 min 30 s:\n1.50 times as long" in page
+
+
+@pytest.mark.slow
+def test_the_page_of_performance_has_a_row_for_every_loss(tmp_path: Path) -> None:
+    options = ["--repeats=2", "--calls=1", "--boxes=100", "--imports=1", "--out=losses.json"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "losses.py"), *options]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    rows = json.loads((tmp_path / "losses.json").read_text(encoding="utf-8"))["rows"]
+    assert [row for row in rows if row["said"] or len(row["turns"]) != 2] == []
+    page = script("performance_page").page(tmp_path)
+    assert [name for name in losses.names() if not re.search(rf"^\| `{name}` \| [\d.]+ \| ", page, re.MULTILINE)] == []
+    assert "--boxes 100 --imports 1" in page
+    assert "## Importing the losses" in page
 
 
 @pytest.mark.parametrize("name", ["data_gen", "experiments.recipe", "experiments.seeds"])
