@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import keras
 from keras import ops
@@ -11,7 +12,9 @@ from keras import ops
 from bboxbench.losses.geometry import Tensor, check_box_format, computing_dtype
 from bboxbench.losses.weights import box_weights
 
-__all__ = ["BoxLoss", "FunctionLoss", "check_number"]
+__all__ = ["BoxLoss", "FunctionLoss", "check_number", "check_option"]
+
+Option = TypeVar("Option", bound=str)
 
 
 def check_number(
@@ -49,6 +52,22 @@ def check_number(
         )
         raise ValueError(f"Expected {name} to be {wanted}. Received: {name}={value!r}")
     return number
+
+
+def check_option(name: str, value: Any, options: Sequence[Option]) -> Option:
+    """Return ``value`` if it is one of ``options``.
+
+    Args:
+        name: the parameter, for the message.
+        value: what was received.
+        options: what may be.
+
+    Raises:
+        ValueError: if it is none of them.
+    """
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"Expected {name} to be one of {', '.join(map(str, options))}. Received: {name}={value!r}")
+    return value  # type: ignore[return-value]  # one of them, as was just seen
 
 
 def _as_float(value: Any) -> float:

@@ -2,39 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal, Unpack
 
 import keras
 from keras import ops
 
-from bboxbench.losses.base import BoxLoss, check_number
-from bboxbench.losses.geometry import Tensor, to_corners
+from bboxbench.losses.base import check_number, check_option
+from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
+from bboxbench.losses.geometry import (
+    Tensor,
+    centre_offset,
+    enclosing_squared_diagonal,
+    size,
+    squared_diagonal,
+    to_corners,
+)
+from bboxbench.losses.numerics import root
 from bboxbench.losses.registry import register
 
-__all__ = ["CentrePointLoss", "centre_point_loss"]
+__all__ = ["DISTANCES", "CentrePointLoss", "centre_point_loss"]
+
+Distance = Literal["squared", "euclidean", "enclosing", "target"]
+
+DISTANCES: tuple[Distance, ...] = ("squared", "euclidean", "enclosing", "target")
+"""What people mean by a centre-point loss: the squared distance, the distance, or the squared one over a diagonal's."""
 
 
 def centre_point_loss(
-    y_true: Tensor, y_pred: Tensor, *, size_weight: float = 1.0, bounding_box_format: str = "xyxy"
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    size_weight: float = 1.0,
+    distance: Distance = "squared",
+    eps: float = 1e-7,
+    bounding_box_format: str = "xyxy",
 ) -> Tensor:
-    """Squared distance of the centres plus ``size_weight`` times the squared difference of the sizes.
+    """Distance of the centres plus ``size_weight`` times the distance of the sizes.
 
-    ``(dx^2 + dy^2) + size_weight * (dw^2 + dh^2)``, with x, y the centre and w, h the width and height.
+    By ``distance``, with dx, dy the offset of the centres and dw, dh that of width and height:
 
-    With ``size_weight=0`` only the centre counts and the loss cannot learn a size: any size scores the same. With 1 it
-    is close to MSE in other coordinates: the four squared corner differences sum to
-    ``2 (dx^2 + dy^2) + (dw^2 + dh^2) / 2``, so ``size_weight=0.25`` is exactly twice `mse_loss` and 1 asks four times
-    as much of the size. Sizes keep their sign, so an inverted box has a gradient that turns it round again; boxes
-    without area or overlap are nothing special.
+    - "squared": ``(dx^2 + dy^2) + size_weight (dw^2 + dh^2)``
+    - "euclidean": ``sqrt(dx^2 + dy^2) + size_weight sqrt(dw^2 + dh^2)``, with a gradient of 0 where the root has none
+    - "enclosing": the squared one over the squared diagonal of the enclosing box, DIoU's penalty without its IoU
+    - "target": the squared one over the squared diagonal of the true box
+
+    With ``size_weight=0`` only the centre counts and the loss cannot learn a size: any size scores the same
+    ("enclosing": larger boxes score better). With 1, "squared" is close to MSE in other coordinates: the four squared
+    corner differences sum to ``2 (dx^2 + dy^2) + (dw^2 + dh^2) / 2``, so ``size_weight=0.25`` is exactly twice
+    `mse_loss` and 1 asks four times as much of the size. Sizes keep their sign, so an inverted box has a gradient that
+    turns it round again; boxes without area or overlap are nothing special. Finite for all finite boxes.
+
+    Source: a plain distance, in the meanings the name has; "enclosing" is the penalty of arXiv:1911.08287.
 
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
         size_weight: at least 0.
+        distance: one of "squared", "euclidean", "enclosing", "target".
+        eps: 0 < eps < 1. The smallest squared diagonal divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
-        Shape (...), at least 0, in squared units of the coordinates.
+        Shape (...), at least 0, in squared units of the coordinates; "euclidean": in their unit, "enclosing" and
+        "target": no unit.
 
     Raises:
         ValueError: on an unknown format, or shapes that are not those of boxes.
@@ -42,28 +72,37 @@ def centre_point_loss(
     >>> from bboxbench.losses import centre_point_loss
     >>> print(float(centre_point_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])))  # centre 1 off, width 2 off
     5.0
+    >>> print(float(centre_point_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0], distance="euclidean")))
+    3.0
     """
     true, pred = to_corners(y_true, y_pred, bounding_box_format)
-    low_x, low_y, high_x, high_y = (p - t for t, p in zip(true, pred, strict=True))
-    centre = ops.square((low_x + high_x) / 2) + ops.square((low_y + high_y) / 2)
-    size = ops.square(high_x - low_x) + ops.square(high_y - low_y)
-    return centre + size_weight * size
+    dx, dy = centre_offset(true, pred)
+    dw, dh = (p - t for t, p in zip(size(true), size(pred), strict=True))
+    centre, sides = ops.square(dx) + ops.square(dy), ops.square(dw) + ops.square(dh)
+    if distance == "euclidean":
+        centre, sides = root(centre), root(sides)
+    total = centre + size_weight * sides
+    if distance in ("enclosing", "target"):
+        diagonal = squared_diagonal(true) if distance == "target" else enclosing_squared_diagonal(true, pred)
+        total = total / ops.maximum(diagonal, eps)
+    return total
 
 
 @register("centre_point")
 @keras.saving.register_keras_serializable(package="bboxbench")
-class CentrePointLoss(BoxLoss):
-    """Squared distance of the centres plus ``size_weight`` times that of the sizes, see `centre_point_loss`.
+class CentrePointLoss(CatalogueLoss):
+    """Distance of the centres plus ``size_weight`` times that of the sizes, see `centre_point_loss`.
 
-    Boxes of shape (..., 4), values of shape (...) in squared units of the coordinates. With ``size_weight=0`` it cannot
-    learn a size; with 1 it is close to MSE in other coordinates.
+    Boxes of shape (..., 4), values of shape (...), by default in squared units of the coordinates. With
+    ``size_weight=0`` it cannot learn a size; with 1 it is close to MSE in other coordinates.
 
     Args:
         size_weight: at least 0.
+        distance: "squared", "euclidean", "enclosing" (over the enclosing box's diagonal) or "target" (over the true
+            box's).
+        eps: 0 < eps < 1. The smallest squared diagonal divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
-        reduction: as in `BoxLoss`.
-        name: the name of the instance.
-        dtype: as in `BoxLoss`.
+        reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
         ValueError: if a parameter is out of its range.
@@ -73,24 +112,36 @@ class CentrePointLoss(BoxLoss):
     1.0
     """
 
+    function = staticmethod(centre_point_loss)
+    card = LossCard(
+        family="Centre and size",
+        formula="dx^2 + dy^2 + size_weight (dw^2 + dh^2); also the root of each (distance euclidean), or over the "
+        "squared "
+        "diagonal of the enclosing or the true box (enclosing, target); size_weight 1",
+        source="a plain distance",
+        purpose="What people try when corners fail; near MSE in other coordinates. size_weight=0 cannot learn a size.",
+        zero_iff_equal=True,
+        upper_bound=None,
+        monotone=True,
+        disjoint="yes",
+        scale_invariant=False,
+        symmetric=True,
+        inverted="turns",
+        point="grows",
+        wrong_elsewhere=("xcenternet's first version took a norm without an axis: one number for the whole batch.",),
+    )
+
     def __init__(
         self,
         *,
         size_weight: float = 1.0,
-        bounding_box_format: str = "xyxy",
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "centre_point_loss",
-        dtype: object = None,
+        distance: Distance = "squared",
+        eps: float = 1e-7,
+        **options: Unpack[LossOptions],
     ) -> None:
-        super().__init__(bounding_box_format=bounding_box_format, reduction=reduction, name=name, dtype=dtype)
-        self.size_weight = check_number("size_weight", size_weight, at_least=0)
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One value a box, shape (..., 4) to (...)."""
-        return centre_point_loss(
-            y_true, y_pred, size_weight=self.size_weight, bounding_box_format=self.bounding_box_format
+        super().__init__(
+            size_weight=check_number("size_weight", size_weight, at_least=0),
+            distance=check_option("distance", distance, DISTANCES),
+            eps=check_number("eps", eps, above=0, below=1),
+            **options,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Every parameter of the constructor."""
-        return {**super().get_config(), "size_weight": self.size_weight}

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from bboxbench.losses.base import BoxLoss, check_number
-from bboxbench.losses.geometry import Tensor, enclosing_area, overlap_areas, to_corners
+from bboxbench.losses.base import check_number
+from bboxbench.losses.catalogue import LossCard, LossOptions
+from bboxbench.losses.composition import ComposableLoss, Terms
+from bboxbench.losses.geometry import Corners, Tensor, enclosing_area, overlap_areas, to_corners
 from bboxbench.losses.registry import register
 
 __all__ = ["GIoULoss", "giou_loss"]
+
+
+def giou_terms(true: Corners, pred: Corners, *, eps: float) -> Terms:
+    """The parts of `giou_loss`: the shortfall, and what of the enclosing box is empty."""
+    shared, union = overlap_areas(true, pred)
+    enclosed = enclosing_area(true, pred)
+    return Terms(
+        (union - shared) / ops.maximum(union, eps),
+        ((enclosed - union) / ops.maximum(enclosed, eps),),
+    )
 
 
 def giou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box_format: str = "xyxy") -> Tensor:
@@ -43,15 +55,12 @@ def giou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box
     >>> print(float(giou_loss([0.0, 0.0, 4.0, 4.0], [4.0, 0.0, 8.0, 4.0])))  # side by side, no gap
     1.0
     """
-    true, pred = to_corners(y_true, y_pred, bounding_box_format)
-    intersection, union = overlap_areas(true, pred)
-    enclosing = enclosing_area(true, pred)
-    return (union - intersection) / ops.maximum(union, eps) + (enclosing - union) / ops.maximum(enclosing, eps)
+    return giou_terms(*to_corners(y_true, y_pred, bounding_box_format), eps=eps).total()
 
 
 @register("giou")
 @keras.saving.register_keras_serializable(package="bboxbench")
-class GIoULoss(BoxLoss):
+class GIoULoss(ComposableLoss):
     """Generalised intersection over union as a loss, see `giou_loss`.
 
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 2].
@@ -59,9 +68,7 @@ class GIoULoss(BoxLoss):
     Args:
         eps: 0 < eps < 1. The smallest area divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
-        reduction: as in `BoxLoss`.
-        name: the name of the instance.
-        dtype: as in `BoxLoss`.
+        reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
         ValueError: if a parameter is out of its range.
@@ -71,22 +78,30 @@ class GIoULoss(BoxLoss):
     0.5
     """
 
-    def __init__(
-        self,
-        *,
-        eps: float = 1e-7,
-        bounding_box_format: str = "xyxy",
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "giou_loss",
-        dtype: object = None,
-    ) -> None:
-        super().__init__(bounding_box_format=bounding_box_format, reduction=reduction, name=name, dtype=dtype)
-        self.eps = check_number("eps", eps, above=0, below=1)
+    function = staticmethod(giou_loss)
+    terms_of = staticmethod(giou_terms)
+    card = LossCard(
+        family="Enclosing box and distance",
+        formula="1 - I/U + (C - U)/C",
+        source="arXiv:1902.09630",
+        purpose="IoU with a pull where boxes do not overlap. Boxes without overlap grow before they move, and a "
+        "network can "
+        "settle on inverted boxes.",
+        zero_iff_equal=True,
+        upper_bound=2.0,
+        monotone=True,
+        disjoint="yes",
+        scale_invariant=True,
+        symmetric=True,
+        inverted="stays",
+        point="stays",
+        wrong_elsewhere=(
+            "KerasCV's GIoULoss takes the pairwise matrix and its diagonal over the wrong axes: right for B = N only.",
+            "TensorFlow Addons' GIoULoss squeezes a batch of one away, and leaves the format (yxyx) unsaid.",
+            "Paddle's IouLoss(giou=True, loss_square=True) squares GIoU: the worst box scores best.",
+            "torchvision's GIoU of two identical boxes without area is a loss of 1, not 0.",
+        ),
+    )
 
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One value a box, shape (..., 4) to (...)."""
-        return giou_loss(y_true, y_pred, eps=self.eps, bounding_box_format=self.bounding_box_format)
-
-    def get_config(self) -> dict[str, Any]:
-        """Every parameter of the constructor."""
-        return {**super().get_config(), "eps": self.eps}
+    def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
+        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)

@@ -16,11 +16,24 @@ __all__ = [
     "Tensor",
     "area",
     "box_iou",
+    "centre",
+    "centre_offset",
     "check_box_format",
+    "clamp",
+    "clamped_size",
     "computing_dtype",
+    "enclosing",
     "enclosing_area",
+    "enclosing_size",
+    "enclosing_squared_diagonal",
+    "intersection",
     "intersection_area",
+    "larger",
     "overlap_areas",
+    "resized",
+    "size",
+    "smaller",
+    "squared_diagonal",
     "to_corners",
     "union_area",
 ]
@@ -139,11 +152,13 @@ def _split(boxes: Tensor, bounding_box_format: str) -> Corners:
 
 # Where two sides coincide, backends differ: TensorFlow gives one of them the whole gradient, others share it. Shared, a
 # perfect match is a resting point of every loss; so it is shared here, on all backends.
-def _larger(a: Tensor, b: Tensor) -> Tensor:
+def larger(a: Tensor, b: Tensor) -> Tensor:
+    """The larger of two, element by element; where they are equal, both get half of the gradient."""
     return ops.where(ops.equal(a, b), (a + b) / 2, ops.maximum(a, b))
 
 
-def _smaller(a: Tensor, b: Tensor) -> Tensor:
+def smaller(a: Tensor, b: Tensor) -> Tensor:
+    """The smaller of two, element by element; where they are equal, both get half of the gradient."""
     return ops.where(ops.equal(a, b), (a + b) / 2, ops.minimum(a, b))
 
 
@@ -159,39 +174,105 @@ def area(corners: Corners) -> Tensor:
     return ops.where(inverted, ops.zeros_like(width), width * height)
 
 
-def intersection_area(true: Corners, pred: Corners) -> Tensor:
-    """Areas that matching boxes share, shape (...), in squared units. 0 where they only touch."""
-    return area(
-        Corners(
-            _larger(true.xmin, pred.xmin),
-            _larger(true.ymin, pred.ymin),
-            _smaller(true.xmax, pred.xmax),
-            _smaller(true.ymax, pred.ymax),
-        )
+def clamp(side: Tensor) -> Tensor:
+    """A side of at least 0. Below 0 it has no gradient; a side of exactly 0 can be widened; NaN stays NaN."""
+    return ops.where(ops.less(side, 0), ops.zeros_like(side), side)
+
+
+def size(corners: Corners) -> tuple[Tensor, Tensor]:
+    """Width and height, each of shape (...), with their sign: an inverted box has negative ones."""
+    return corners.xmax - corners.xmin, corners.ymax - corners.ymin
+
+
+def clamped_size(corners: Corners) -> tuple[Tensor, Tensor]:
+    """Width and height, each of shape (...), at least 0: what goes into a ratio, a logarithm or a square root."""
+    width, height = size(corners)
+    return clamp(width), clamp(height)
+
+
+def centre(corners: Corners) -> tuple[Tensor, Tensor]:
+    """The x and y of the centres, each of shape (...)."""
+    return (corners.xmin + corners.xmax) / 2, (corners.ymin + corners.ymax) / 2
+
+
+def centre_offset(true: Corners, pred: Corners) -> tuple[Tensor, Tensor]:
+    """How far the predicted centres lie right of and below the true ones, each of shape (...)."""
+    (true_x, true_y), (pred_x, pred_y) = centre(true), centre(pred)
+    return pred_x - true_x, pred_y - true_y
+
+
+def resized(corners: Corners, ratio: Any) -> Corners:
+    """Boxes made ``ratio`` times as wide and as high round their centres; an inverted box stays inverted."""
+    (x, y), (width, height) = centre(corners), size(corners)
+    half_width, half_height = width * (ratio / 2), height * (ratio / 2)
+    return Corners(x - half_width, y - half_height, x + half_width, y + half_height)
+
+
+def squared_diagonal(corners: Corners) -> Tensor:
+    """The squared lengths of the diagonals, shape (...); a side below 0 counts as 0."""
+    width, height = clamped_size(corners)
+    return ops.square(width) + ops.square(height)
+
+
+def enclosing_size(true: Corners, pred: Corners) -> tuple[Tensor, Tensor]:
+    """Width and height of the smallest boxes round all corners of matching pairs, each of shape (...), at least 0.
+
+    For boxes that are not inverted, the size of `enclosing`. An inverted one lies within as well, so that no distance
+    of corners or centres is longer than the diagonal, and no penalty over it grows without bound.
+    """
+    left, right = smaller(true.xmin, pred.xmin), larger(true.xmax, pred.xmax)
+    top, bottom = smaller(true.ymin, pred.ymin), larger(true.ymax, pred.ymax)
+    return (
+        larger(right, larger(true.xmin, pred.xmin)) - smaller(left, smaller(true.xmax, pred.xmax)),
+        larger(bottom, larger(true.ymin, pred.ymin)) - smaller(top, smaller(true.ymax, pred.ymax)),
     )
 
 
-def union_area(true: Corners, pred: Corners, intersection: Tensor) -> Tensor:
-    """Areas that either of matching boxes covers, shape (...), in squared units."""
-    return area(true) + area(pred) - intersection
+def enclosing_squared_diagonal(true: Corners, pred: Corners) -> Tensor:
+    """The squared diagonals of the smallest boxes round all corners of matching pairs, shape (...)."""
+    width, height = enclosing_size(true, pred)
+    return ops.square(width) + ops.square(height)
+
+
+def intersection(true: Corners, pred: Corners) -> Corners:
+    """What matching boxes share; inverted where they share nothing."""
+    return Corners(
+        larger(true.xmin, pred.xmin),
+        larger(true.ymin, pred.ymin),
+        smaller(true.xmax, pred.xmax),
+        smaller(true.ymax, pred.ymax),
+    )
+
+
+def enclosing(true: Corners, pred: Corners) -> Corners:
+    """The smallest boxes round matching pairs."""
+    return Corners(
+        smaller(true.xmin, pred.xmin),
+        smaller(true.ymin, pred.ymin),
+        larger(true.xmax, pred.xmax),
+        larger(true.ymax, pred.ymax),
+    )
+
+
+def intersection_area(true: Corners, pred: Corners) -> Tensor:
+    """Areas that matching boxes share, shape (...), in squared units. 0 where they only touch."""
+    return area(intersection(true, pred))
+
+
+def union_area(true: Corners, pred: Corners, shared: Tensor) -> Tensor:
+    """Areas that either of matching boxes covers, shape (...), in squared units; ``shared`` is their intersection's."""
+    return area(true) + area(pred) - shared
 
 
 def enclosing_area(true: Corners, pred: Corners) -> Tensor:
     """Areas of the smallest boxes round matching pairs, shape (...), in squared units."""
-    return area(
-        Corners(
-            _smaller(true.xmin, pred.xmin),
-            _smaller(true.ymin, pred.ymin),
-            _larger(true.xmax, pred.xmax),
-            _larger(true.ymax, pred.ymax),
-        )
-    )
+    return area(enclosing(true, pred))
 
 
 def overlap_areas(true: Corners, pred: Corners) -> tuple[Tensor, Tensor]:
     """The intersection and the union of matching boxes, each of shape (...), in squared units."""
-    intersection = intersection_area(true, pred)
-    return intersection, union_area(true, pred, intersection)
+    shared = intersection_area(true, pred)
+    return shared, union_area(true, pred, shared)
 
 
 def box_iou(true: Corners, pred: Corners) -> Tensor:
@@ -202,6 +283,6 @@ def box_iou(true: Corners, pred: Corners) -> Tensor:
     # One coordinate that is not finite makes this sum so; sums of finite ones reach no limit.
     total = sum(side * 0 for side in (*true, *pred))
     finite = ops.isfinite(total)
-    intersection, union = overlap_areas(true, pred)
+    shared, union = overlap_areas(true, pred)
     valid = ops.logical_and(finite, ops.greater(union, 0))
-    return ops.where(valid, intersection, ops.zeros_like(union)) / ops.where(valid, union, ops.ones_like(union))
+    return ops.where(valid, shared, ops.zeros_like(union)) / ops.where(valid, union, ops.ones_like(union))

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from bboxbench.losses.base import BoxLoss, check_number
-from bboxbench.losses.geometry import Tensor, overlap_areas, to_corners
+from bboxbench.losses.base import check_number
+from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
+from bboxbench.losses.composition import ComposableLoss, Terms, shortfall
+from bboxbench.losses.geometry import Corners, Tensor, overlap_areas, to_corners
 from bboxbench.losses.registry import register
 
-__all__ = ["IoULoss", "UnguardedIoULoss", "iou_loss", "unguarded_iou_loss"]
+__all__ = [
+    "IoULoss",
+    "LinearIoULoss",
+    "SquareIoULoss",
+    "UnguardedIoULoss",
+    "iou_loss",
+    "linear_iou_loss",
+    "square_iou_loss",
+    "unguarded_iou_loss",
+]
 
 
 def iou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box_format: str = "xyxy") -> Tensor:
@@ -41,9 +52,72 @@ def iou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box_
     >>> print(f"{float(iou_loss([0.0, 0.0, 4.0, 4.0], [5.0, 0.0, 9.0, 4.0])):.4f}")  # beside it: -ln(1e-7)
     16.1181
     """
-    intersection, union = overlap_areas(*to_corners(y_true, y_pred, bounding_box_format))
+    shared, union = overlap_areas(*to_corners(y_true, y_pred, bounding_box_format))
     # Subtracted from 0, not negated: a perfect match then reads 0.0 and not -0.0.
-    return 0.0 - ops.log(ops.maximum(intersection / ops.maximum(union, eps), eps))
+    return 0.0 - ops.log(ops.maximum(shared / ops.maximum(union, eps), eps))
+
+
+def linear_iou_terms(true: Corners, pred: Corners, *, eps: float) -> Terms:
+    """The parts of `linear_iou_loss`: the shortfall alone."""
+    return Terms(shortfall(true, pred, eps))
+
+
+def linear_iou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box_format: str = "xyxy") -> Tensor:
+    """One minus the intersection over union, ``1 - I/U``, computed as ``(U - I) / max(U, eps)``.
+
+    **No gradient without overlap**: there the value is 1 and a box beside its target, inverted or a point, stays where
+    it is. Two identical boxes without area score 0. Finite for all finite boxes.
+
+    Source: arXiv:1608.01471 (UnitBox) in its linear form, as MMDetection's ``mode="linear"``.
+
+    Args:
+        y_true: true boxes, shape (..., 4).
+        y_pred: predicted boxes, shape (..., 4).
+        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        bounding_box_format: one of `BOX_FORMATS`.
+
+    Returns:
+        Shape (...), in [0, 1], no unit: the same in pixels and in coordinates in [0, 1], except for boxes whose union
+        is smaller than ``eps``.
+
+    Raises:
+        ValueError: on an unknown format, or shapes that are not those of boxes.
+
+    >>> from bboxbench.losses import linear_iou_loss
+    >>> print(float(linear_iou_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])))
+    0.5
+    """
+    return linear_iou_terms(*to_corners(y_true, y_pred, bounding_box_format), eps=eps).total()
+
+
+def square_iou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box_format: str = "xyxy") -> Tensor:
+    """One minus the squared intersection over union, ``1 - (I/U)^2``.
+
+    Steeper than `linear_iou_loss` where boxes nearly match, and flat where they barely overlap. **No gradient without
+    overlap**, as there. Two identical boxes without area score 0. Finite for all finite boxes.
+
+    Source: arXiv:1608.01471 (UnitBox) in its squared form, as MMDetection's ``mode="square"``.
+
+    Args:
+        y_true: true boxes, shape (..., 4).
+        y_pred: predicted boxes, shape (..., 4).
+        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        bounding_box_format: one of `BOX_FORMATS`.
+
+    Returns:
+        Shape (...), in [0, 1], no unit: the same in pixels and in coordinates in [0, 1], except for boxes whose union
+        is smaller than ``eps``.
+
+    Raises:
+        ValueError: on an unknown format, or shapes that are not those of boxes.
+
+    >>> from bboxbench.losses import square_iou_loss
+    >>> print(float(square_iou_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])))
+    0.75
+    """
+    # 1 - (1 - s)^2, without the rounding of 1 - IoU for boxes that nearly match.
+    missing = shortfall(*to_corners(y_true, y_pred, bounding_box_format), eps)
+    return missing * (2 - missing)
 
 
 def unguarded_iou_loss(y_true: Tensor, y_pred: Tensor, *, bounding_box_format: str = "xyxy") -> Tensor:
@@ -71,13 +145,13 @@ def unguarded_iou_loss(y_true: Tensor, y_pred: Tensor, *, bounding_box_format: s
     >>> print(float(unguarded_iou_loss([0.0, 0.0, 4.0, 4.0], [5.0, 0.0, 9.0, 4.0])))
     inf
     """
-    intersection, union = overlap_areas(*to_corners(y_true, y_pred, bounding_box_format))
-    return 0.0 - ops.log(ops.divide_no_nan(intersection, union))
+    shared, union = overlap_areas(*to_corners(y_true, y_pred, bounding_box_format))
+    return 0.0 - ops.log(ops.divide_no_nan(shared, union))
 
 
 @register("iou")
 @keras.saving.register_keras_serializable(package="bboxbench")
-class IoULoss(BoxLoss):
+class IoULoss(CatalogueLoss):
     """Negative logarithm of the intersection over union, see `iou_loss`. No gradient without overlap.
 
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, -ln(eps)].
@@ -85,9 +159,7 @@ class IoULoss(BoxLoss):
     Args:
         eps: 0 < eps < 1. The smallest union, in squared units of the coordinates, and the smallest IoU.
         bounding_box_format: one of `BOX_FORMATS`.
-        reduction: as in `BoxLoss`.
-        name: the name of the instance.
-        dtype: as in `BoxLoss`.
+        reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
         ValueError: if a parameter is out of its range.
@@ -97,55 +169,151 @@ class IoULoss(BoxLoss):
     0.6931
     """
 
-    def __init__(
-        self,
-        *,
-        eps: float = 1e-7,
-        bounding_box_format: str = "xyxy",
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "iou_loss",
-        dtype: object = None,
-    ) -> None:
-        super().__init__(bounding_box_format=bounding_box_format, reduction=reduction, name=name, dtype=dtype)
-        self.eps = check_number("eps", eps, above=0, below=1)
+    function = staticmethod(iou_loss)
+    card = LossCard(
+        family="IoU",
+        formula="-ln(max(I / max(U, eps), eps)); eps 1e-7",
+        source="arXiv:1608.01471",
+        purpose="Steep for poor boxes that overlap at all; needs boxes that begin on their targets.",
+        zero_iff_equal=True,
+        upper_bound=16.118096,
+        monotone=True,
+        disjoint="no",
+        scale_invariant=True,
+        symmetric=True,
+        inverted="stays",
+        point="stays",
+        wrong_elsewhere=(
+            "KerasCV's log mode is the logarithm of the mean where the mean of the logarithms was meant.",
+            "FCOS adds a smoothing term to I and U: boxes without overlap get a gradient that shrinks them.",
+        ),
+    )
 
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One value a box, shape (..., 4) to (...)."""
-        return iou_loss(y_true, y_pred, eps=self.eps, bounding_box_format=self.bounding_box_format)
+    def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
+        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
 
-    def get_config(self) -> dict[str, Any]:
-        """Every parameter of the constructor."""
-        return {**super().get_config(), "eps": self.eps}
+
+@register("iou_linear")
+@keras.saving.register_keras_serializable(package="bboxbench")
+class LinearIoULoss(ComposableLoss):
+    """One minus the intersection over union, see `linear_iou_loss`. No gradient without overlap.
+
+    Boxes of shape (..., 4), values of shape (...) without unit, in [0, 1].
+
+    Args:
+        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        bounding_box_format: one of `BOX_FORMATS`.
+        reduction, name, dtype: as in `BoxLoss`.
+
+    Raises:
+        ValueError: if a parameter is out of its range.
+
+    >>> from bboxbench.losses import LinearIoULoss
+    >>> print(float(LinearIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
+    0.5
+    """
+
+    function = staticmethod(linear_iou_loss)
+    terms_of = staticmethod(linear_iou_terms)
+    card = LossCard(
+        family="IoU",
+        formula="1 - I/U",
+        source="arXiv:1608.01471",
+        purpose="The measure itself, as a loss; needs boxes that begin on their targets.",
+        zero_iff_equal=True,
+        upper_bound=1.0,
+        monotone=True,
+        disjoint="no",
+        scale_invariant=True,
+        symmetric=True,
+        inverted="stays",
+        point="stays",
+        wrong_elsewhere=(
+            "KerasCV's IoULoss takes the pairwise matrix and its diagonal over the wrong axes: right for B = N only.",
+            "MONAI once computed integer boxes in integers: every IoU below 1 was 0.",
+        ),
+    )
+
+    def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
+        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+
+
+@register("iou_square")
+@keras.saving.register_keras_serializable(package="bboxbench")
+class SquareIoULoss(CatalogueLoss):
+    """One minus the squared intersection over union, see `square_iou_loss`. No gradient without overlap.
+
+    Boxes of shape (..., 4), values of shape (...) without unit, in [0, 1].
+
+    Args:
+        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        bounding_box_format: one of `BOX_FORMATS`.
+        reduction, name, dtype: as in `BoxLoss`.
+
+    Raises:
+        ValueError: if a parameter is out of its range.
+
+    >>> from bboxbench.losses import SquareIoULoss
+    >>> print(float(SquareIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
+    0.75
+    """
+
+    function = staticmethod(square_iou_loss)
+    card = LossCard(
+        family="IoU",
+        formula="1 - (I/U)^2",
+        source="arXiv:1608.01471",
+        purpose="Refines boxes that are nearly right; flat for poor ones.",
+        zero_iff_equal=True,
+        upper_bound=1.0,
+        monotone=True,
+        disjoint="no",
+        scale_invariant=True,
+        symmetric=True,
+        inverted="stays",
+        point="stays",
+        wrong_elsewhere=("Paddle's IouLoss squares GIoU too, which may be negative: then the worst box scores best.",),
+    )
+
+    def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
+        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
 
 
 @register("iou_unguarded")
 @keras.saving.register_keras_serializable(package="bboxbench")
-class UnguardedIoULoss(BoxLoss):
+class UnguardedIoULoss(CatalogueLoss):
     """Negative logarithm of the intersection over union without a guard, see `unguarded_iou_loss`: it breaks.
 
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, inf]; NaN gradients without overlap.
 
     Args:
         bounding_box_format: one of `BOX_FORMATS`.
-        reduction: as in `BoxLoss`.
-        name: the name of the instance.
-        dtype: as in `BoxLoss`.
+        reduction, name, dtype: as in `BoxLoss`.
+
+    Raises:
+        ValueError: if a parameter is out of its range.
 
     >>> from bboxbench.losses import UnguardedIoULoss
     >>> print(float(UnguardedIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[4.0, 4.0, 0.0, 0.0]])))  # inverted
     inf
     """
 
-    def __init__(
-        self,
-        *,
-        bounding_box_format: str = "xyxy",
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "unguarded_iou_loss",
-        dtype: object = None,
-    ) -> None:
-        super().__init__(bounding_box_format=bounding_box_format, reduction=reduction, name=name, dtype=dtype)
+    function = staticmethod(unguarded_iou_loss)
+    card = LossCard(
+        family="IoU",
+        formula="-ln(I / U)",
+        source="arXiv:1608.01471, without its precautions",
+        purpose="To be watched breaking: a box beside its target gives an infinite loss and NaN in every weight.",
+        zero_iff_equal=True,
+        upper_bound=None,
+        monotone=True,
+        disjoint="no",
+        scale_invariant=True,
+        symmetric=True,
+        inverted="stays",
+        point="moves",
+        wrong_elsewhere=("This is the wrong version, kept on purpose.",),
+    )
 
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One value a box, shape (..., 4) to (...)."""
-        return unguarded_iou_loss(y_true, y_pred, bounding_box_format=self.bounding_box_format)
+    def __init__(self, **options: Unpack[LossOptions]) -> None:
+        super().__init__(**options)

@@ -13,7 +13,7 @@ import keras
 
 from bboxbench.losses.base import FunctionLoss
 
-__all__ = ["get", "import_path", "names", "register"]
+__all__ = ["get", "import_path", "loss_class", "names", "register"]
 
 LossClass = TypeVar("LossClass", bound=type)
 
@@ -59,6 +59,17 @@ def names() -> list[str]:
     return sorted(_LOSSES)
 
 
+def loss_class(name: str) -> type[keras.losses.Loss]:
+    """The class registered under ``name``.
+
+    Raises:
+        ValueError: in one line, if there is none, with the nearest name.
+    """
+    if name not in _LOSSES:
+        raise ValueError(f"Unknown loss '{name}'.{_guess(name, _LOSSES)} Expected one of: {', '.join(names())}.")
+    return _LOSSES[name]
+
+
 def get(name: str, /, **parameters: Any) -> keras.losses.Loss:
     """The instance of a loss.
 
@@ -81,10 +92,7 @@ def get(name: str, /, **parameters: Any) -> keras.losses.Loss:
     """
     if not isinstance(name, str):
         raise ValueError(f"Expected the name of a loss or 'package.module:Name'. Received: {name!r}")
-    found = _import(name) if ":" in name else _LOSSES.get(name)
-    if found is None:
-        message = f"Unknown loss '{name}'.{_guess(name, _LOSSES)} Expected one of: {', '.join(names())}."
-        raise ValueError(message)
+    found = _import(name) if ":" in name else loss_class(name)
     if _is_loss_class(found):
         _check_parameters(name, parameters, _accepted(found))
         return found(**parameters)
