@@ -18,7 +18,8 @@ import keras
 from keras import ops
 
 from bboxbench.losses.base import check_number
-from bboxbench.losses.geometry import Tensor, box_iou, check_box_format, computing_dtype, to_corners
+from bboxbench.losses.geometry import box_iou, check_box_format, computing_dtype, to_corners
+from bboxbench.losses.numerics import Tensor
 from bboxbench.losses.weights import box_weights
 
 __all__ = ["BoxAccuracy", "MeanBoxIoU"]

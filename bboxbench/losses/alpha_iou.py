@@ -9,8 +9,8 @@ import keras
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import LossCard, LossOptions
 from bboxbench.losses.composition import Terms, WrapperLoss, base_loss
-from bboxbench.losses.geometry import Corners, Tensor, clamp, to_corners
-from bboxbench.losses.numerics import small_power
+from bboxbench.losses.geometry import Corners, to_corners
+from bboxbench.losses.numerics import Tensor, at_least, small_power
 from bboxbench.losses.registry import register
 
 __all__ = ["AlphaIoULoss", "alpha_iou_loss"]
@@ -20,7 +20,7 @@ def alpha_iou_terms(true: Corners, pred: Corners, *, base: Any, alpha: float, ep
     """The parts of `alpha_iou_loss`: ``1 - overlap^alpha``, and the base's penalties to the same power."""
     missing, penalties = base_loss(base).terms(true, pred)
     powers = tuple(small_power(penalty, alpha, eps) for penalty in penalties)
-    return Terms(1 - small_power(clamp(1 - missing), alpha, eps), powers)
+    return Terms(1 - small_power(at_least(1 - missing, 0), alpha, eps), powers)
 
 
 def alpha_iou_loss(

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import keras
 from keras import ops
 
-from bboxbench.losses.geometry import Tensor, check_box_format, computing_dtype
+from bboxbench.losses.geometry import check_box_format, computing_dtype
+from bboxbench.losses.numerics import Tensor
 from bboxbench.losses.weights import box_weights
 
 __all__ = ["BoxLoss", "FunctionLoss", "check_number", "check_option"]

@@ -9,7 +9,8 @@ from keras import ops
 
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
-from bboxbench.losses.geometry import Tensor, centre_offset, clamped_size, larger, smaller, to_corners
+from bboxbench.losses.geometry import centre_offset, clamped_size, to_corners
+from bboxbench.losses.numerics import Tensor, at_least, at_most, larger, magnitude, smaller
 from bboxbench.losses.registry import register
 
 __all__ = ["BoundedIoULoss", "bounded_iou_loss"]
@@ -50,11 +51,11 @@ def bounded_iou_loss(
     for offset, true_size, pred_size in zip(
         centre_offset(true, pred), clamped_size(true), clamped_size(pred), strict=True
     ):
-        twice = 2 * ops.abs(offset)
+        twice = 2 * magnitude(offset)
         # 1 - (w - d) / (w + d) is 2 d / (w + d), exact for small d, and 1 where d >= w.
-        bounds.append(ops.minimum(2 * twice / ops.maximum(true_size + twice, eps), 1))
+        bounds.append(at_most(2 * twice / at_least(true_size + twice, eps), 1))
         large, small = larger(true_size, pred_size), smaller(true_size, pred_size)
-        bounds.append((large - small) / ops.maximum(large, eps))
+        bounds.append((large - small) / at_least(large, eps))
     a, b, c, d = (
         ops.where(ops.less(bound, beta), ops.square(bound) / (2 * beta), bound - beta / 2) for bound in bounds
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypedDict
 
 from bboxbench.losses.base import BoxLoss
-from bboxbench.losses.geometry import Tensor
+from bboxbench.losses.numerics import Tensor
 
 __all__ = ["CatalogueLoss", "LossCard", "LossOptions"]
 

@@ -9,15 +9,8 @@ from keras import ops
 
 from bboxbench.losses.base import check_number, check_option
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
-from bboxbench.losses.geometry import (
-    Tensor,
-    centre_offset,
-    enclosing_squared_diagonal,
-    size,
-    squared_diagonal,
-    to_corners,
-)
-from bboxbench.losses.numerics import root
+from bboxbench.losses.geometry import centre_offset, enclosing_squared_diagonal, size, squared_diagonal, to_corners
+from bboxbench.losses.numerics import Tensor, at_least, root
 from bboxbench.losses.registry import register
 
 __all__ = ["DISTANCES", "CentrePointLoss", "centre_point_loss"]
@@ -84,7 +77,7 @@ def centre_point_loss(
     total = centre + size_weight * sides
     if distance in ("enclosing", "target"):
         diagonal = squared_diagonal(true) if distance == "target" else enclosing_squared_diagonal(true, pred)
-        total = total / ops.maximum(diagonal, eps)
+        total = total / at_least(diagonal, eps)
     return total
 
 

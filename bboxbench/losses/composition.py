@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import keras
-from keras import ops
 
 from bboxbench.losses import registry
 from bboxbench.losses.catalogue import CatalogueLoss
-from bboxbench.losses.geometry import Corners, Tensor, overlap_areas
+from bboxbench.losses.geometry import Corners, overlap_areas
+from bboxbench.losses.numerics import Tensor, at_least
 
 __all__ = ["ComposableLoss", "Terms", "WrapperLoss", "base_loss", "bases", "shortfall"]
 
@@ -46,7 +46,7 @@ def shortfall(true: Corners, pred: Corners, eps: float) -> Tensor:
     without area.
     """
     shared, union = overlap_areas(true, pred)
-    return (union - shared) / ops.maximum(union, eps)
+    return (union - shared) / at_least(union, eps)
 
 
 class ComposableLoss(CatalogueLoss):

@@ -9,7 +9,8 @@ import keras
 from keras import ops
 
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
-from bboxbench.losses.geometry import Tensor, to_corners
+from bboxbench.losses.geometry import to_corners
+from bboxbench.losses.numerics import Tensor, magnitude
 from bboxbench.losses.registry import register
 
 __all__ = ["L1Loss", "LogCoshLoss", "MSELoss", "corner_mean", "l1_loss", "log_cosh_loss", "mse_loss"]
@@ -74,7 +75,7 @@ def l1_loss(y_true: Tensor, y_pred: Tensor, *, bounding_box_format: str = "xyxy"
     >>> print(float(l1_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])))
     0.5
     """
-    return corner_mean(ops.abs, y_true, y_pred, bounding_box_format)
+    return corner_mean(magnitude, y_true, y_pred, bounding_box_format)
 
 
 def log_cosh_loss(y_true: Tensor, y_pred: Tensor, *, bounding_box_format: str = "xyxy") -> Tensor:
@@ -107,7 +108,7 @@ def log_cosh_loss(y_true: Tensor, y_pred: Tensor, *, bounding_box_format: str = 
 def _log_cosh(difference: Tensor) -> Tensor:
     # ln(cosh(d)) = |d| + ln(1 + expm1(-2|d|) / 2), in which no exponential overflows and small d keeps its digits;
     # below a thousandth even that rounds, and d^2 / 2 is exact to the last bits.
-    distance = ops.abs(difference)
+    distance = magnitude(difference)
     near = ops.less(distance, 1e-3)
     far = ops.where(near, ops.ones_like(distance), distance)
     bent = far + ops.log1p(ops.expm1(-2 * far) / 2)

@@ -12,14 +12,13 @@ from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
 from bboxbench.losses.composition import ComposableLoss, Terms, shortfall
 from bboxbench.losses.geometry import (
     Corners,
-    Tensor,
     enclosing_size,
     enclosing_squared_diagonal,
     intersection,
     size,
     to_corners,
 )
-from bboxbench.losses.numerics import root
+from bboxbench.losses.numerics import Tensor, at_least, root
 from bboxbench.losses.registry import register
 
 __all__ = ["MPDIoULoss", "SCALoss", "mpdiou_loss", "sca_loss"]
@@ -110,8 +109,8 @@ def sca_loss(
     true, pred = to_corners(y_true, y_pred, bounding_box_format)
     sides = zip(size(intersection(true, pred)), enclosing_size(true, pred), strict=True)
     # 1 - w_i/C_w in one fraction, exact for boxes that nearly match.
-    width, height = ((whole - shared) / ops.maximum(whole, eps) for shared, whole in sides)
-    diagonal = ops.maximum(root(enclosing_squared_diagonal(true, pred)), eps)
+    width, height = ((whole - shared) / at_least(whole, eps) for shared, whole in sides)
+    diagonal = at_least(root(enclosing_squared_diagonal(true, pred)), eps)
     first, second = (root(d) / diagonal for d in squared_corner_distances(true, pred))
     return width + height + alpha * (first + second)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Unpack
 
 import keras
-from keras import ops
 
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
-from bboxbench.losses.geometry import Tensor, area, intersection_area, to_corners
+from bboxbench.losses.geometry import area, intersection_area, to_corners
+from bboxbench.losses.numerics import Tensor, at_least
 from bboxbench.losses.registry import register
 
 __all__ = ["BoxDiceLoss", "box_dice_loss"]
@@ -43,7 +43,7 @@ def box_dice_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding
     """
     true, pred = to_corners(y_true, y_pred, bounding_box_format)
     both = area(true) + area(pred)
-    return (both - 2 * intersection_area(true, pred)) / ops.maximum(both, eps)
+    return (both - 2 * intersection_area(true, pred)) / at_least(both, eps)
 
 
 @register("box_dice")

@@ -11,14 +11,8 @@ from keras import ops
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import LossCard, LossOptions
 from bboxbench.losses.composition import ComposableLoss, Terms, shortfall
-from bboxbench.losses.geometry import (
-    Corners,
-    Tensor,
-    centre_offset,
-    clamped_size,
-    enclosing_squared_diagonal,
-    to_corners,
-)
+from bboxbench.losses.geometry import Corners, centre_offset, clamped_size, enclosing_squared_diagonal, to_corners
+from bboxbench.losses.numerics import Tensor, at_least
 from bboxbench.losses.registry import register
 
 __all__ = ["CIoULoss", "DIoULoss", "centre_penalty", "ciou_loss", "diou_loss"]
@@ -27,7 +21,7 @@ __all__ = ["CIoULoss", "DIoULoss", "centre_penalty", "ciou_loss", "diou_loss"]
 def centre_penalty(true: Corners, pred: Corners, eps: float) -> Tensor:
     """Squared distance of the centres over the squared diagonal of the enclosing box, shape (...), no unit."""
     dx, dy = centre_offset(true, pred)
-    return (ops.square(dx) + ops.square(dy)) / ops.maximum(enclosing_squared_diagonal(true, pred), eps)
+    return (ops.square(dx) + ops.square(dy)) / at_least(enclosing_squared_diagonal(true, pred), eps)
 
 
 def diou_terms(true: Corners, pred: Corners, *, eps: float) -> Terms:
@@ -68,14 +62,14 @@ def ciou_terms(true: Corners, pred: Corners, *, eps: float) -> Terms:
     missing = shortfall(true, pred, eps)
     angle = _aspect_angle(true, eps) - _aspect_angle(pred, eps)
     v = ops.square(angle) * (4 / math.pi**2)
-    alpha = ops.stop_gradient(v / ops.maximum(missing + v, eps))
+    alpha = ops.stop_gradient(v / at_least(missing + v, eps))
     return Terms(missing, (centre_penalty(true, pred, eps), alpha * v))
 
 
 def _aspect_angle(corners: Corners, eps: float) -> Tensor:
     # Not arctan2: its gradient divides by w^2 + h^2, which is 0 for a point and rounds to 0 for specks.
     width, height = clamped_size(corners)
-    return ops.arctan(width / ops.maximum(height, eps))
+    return ops.arctan(width / at_least(height, eps))
 
 
 def ciou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box_format: str = "xyxy") -> Tensor:

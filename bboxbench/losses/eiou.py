@@ -11,15 +11,8 @@ from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
 from bboxbench.losses.composition import ComposableLoss, Terms, shortfall
 from bboxbench.losses.distance import centre_penalty
-from bboxbench.losses.geometry import (
-    Corners,
-    Tensor,
-    enclosing_size,
-    overlap_areas,
-    size,
-    to_corners,
-)
-from bboxbench.losses.numerics import small_power
+from bboxbench.losses.geometry import Corners, enclosing_size, overlap_areas, size, to_corners
+from bboxbench.losses.numerics import Tensor, at_least, small_power
 from bboxbench.losses.registry import register
 
 __all__ = ["EIoULoss", "FocalEIoULoss", "eiou_loss", "focal_eiou_loss"]
@@ -29,7 +22,7 @@ def eiou_terms(true: Corners, pred: Corners, *, eps: float) -> Terms:
     """The parts of `eiou_loss`: the shortfall, the distance of the centres, the widths and the heights."""
     sides = zip(size(true), size(pred), enclosing_size(true, pred), strict=True)
     # Sizes keep their sign, so that an inverted box has a gradient that turns it round.
-    differences = [ops.square(p - t) / ops.maximum(ops.square(around), eps) for t, p, around in sides]
+    differences = [ops.square(p - t) / at_least(ops.square(around), eps) for t, p, around in sides]
     return Terms(shortfall(true, pred, eps), (centre_penalty(true, pred, eps), *differences))
 
 
@@ -102,7 +95,7 @@ def focal_eiou_loss(
     """
     true, pred = to_corners(y_true, y_pred, bounding_box_format)
     shared, union = overlap_areas(true, pred)
-    weight = small_power(shared / ops.maximum(union, eps), gamma, eps)
+    weight = small_power(shared / at_least(union, eps), gamma, eps)
     return (weight if weight_gradient else ops.stop_gradient(weight)) * eiou_terms(true, pred, eps=eps).total()
 
 

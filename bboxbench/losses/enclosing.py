@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Unpack
 
 import keras
-from keras import ops
 
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import LossCard, LossOptions
 from bboxbench.losses.composition import ComposableLoss, Terms
-from bboxbench.losses.geometry import Corners, Tensor, enclosing_area, overlap_areas, to_corners
+from bboxbench.losses.geometry import Corners, enclosing_area, overlap_areas, to_corners
+from bboxbench.losses.numerics import Tensor, at_least
 from bboxbench.losses.registry import register
 
 __all__ = ["GIoULoss", "giou_loss"]
@@ -21,8 +21,8 @@ def giou_terms(true: Corners, pred: Corners, *, eps: float) -> Terms:
     shared, union = overlap_areas(true, pred)
     enclosed = enclosing_area(true, pred)
     return Terms(
-        (union - shared) / ops.maximum(union, eps),
-        ((enclosed - union) / ops.maximum(enclosed, eps),),
+        (union - shared) / at_least(union, eps),
+        ((enclosed - union) / at_least(enclosed, eps),),
     )
 
 

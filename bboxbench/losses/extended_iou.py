@@ -9,7 +9,8 @@ from keras import ops
 
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
-from bboxbench.losses.geometry import Tensor, area, enclosing, intersection, to_corners
+from bboxbench.losses.geometry import area, enclosing, intersection, to_corners
+from bboxbench.losses.numerics import Tensor, at_least, larger, smaller
 from bboxbench.losses.registry import register
 
 __all__ = ["ExtendedIoULoss", "extended_iou_loss"]
@@ -52,17 +53,17 @@ def extended_iou_loss(
     x_1, y_1 = shared.xmin - around.xmin, shared.ymin - around.ymin
     x_2, y_2 = shared.xmax - around.xmin, shared.ymax - around.ymin
     x_low, y_low, x_high, y_high = (
-        ops.minimum(x_1, x_2),
-        ops.minimum(y_1, y_2),
-        ops.maximum(x_1, x_2),
-        ops.maximum(y_1, y_2),
+        smaller(x_1, x_2),
+        smaller(y_1, y_2),
+        larger(x_1, x_2),
+        larger(y_1, y_2),
     )
     signed = x_2 * y_2 + x_low * y_low - x_1 * y_high - x_high * y_1
     union = area(true) + area(pred) - signed
-    missing = (union - signed) / ops.maximum(union, eps)
+    missing = (union - signed) / at_least(union, eps)
     near = ops.less(missing, beta)
     # Inverted boxes can make it negative, and its square would then reach past float32.
-    small = ops.where(near, ops.maximum(missing, 0), ops.zeros_like(missing))
+    small = ops.where(near, at_least(missing, 0), ops.zeros_like(missing))
     return ops.where(near, ops.square(small) / (2 * beta), missing - beta / 2)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 import keras
-from keras import ops
 
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import LossCard, LossOptions
 from bboxbench.losses.composition import Terms, WrapperLoss, base_loss
-from bboxbench.losses.geometry import Corners, Tensor, to_corners
+from bboxbench.losses.geometry import Corners, to_corners
+from bboxbench.losses.numerics import Tensor, at_least, at_most
 from bboxbench.losses.registry import register
 
 __all__ = ["FocalerIoULoss", "focaler_iou_loss"]
@@ -19,7 +19,7 @@ __all__ = ["FocalerIoULoss", "focaler_iou_loss"]
 def focaler_iou_terms(true: Corners, pred: Corners, *, base: Any, d: float, u: float) -> Terms:
     """The parts of `focaler_iou_loss`: the base's, with the shortfall stretched from [1 - u, 1 - d] to [0, 1]."""
     missing, penalties = base_loss(base).terms(true, pred)
-    return Terms(ops.minimum(ops.maximum((missing - (1 - u)) / (u - d), 0), 1), penalties)
+    return Terms(at_most(at_least((missing - (1 - u)) / (u - d), 0), 1), penalties)
 
 
 def focaler_iou_loss(

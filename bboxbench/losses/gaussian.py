@@ -12,8 +12,8 @@ from keras import ops
 
 from bboxbench.losses.base import check_number, check_option
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
-from bboxbench.losses.geometry import Corners, Tensor, centre_offset, clamped_size, size, to_corners
-from bboxbench.losses.numerics import root, saturating
+from bboxbench.losses.geometry import Corners, centre_offset, clamped_size, size, to_corners
+from bboxbench.losses.numerics import Tensor, at_least, root, saturating
 from bboxbench.losses.registry import register
 
 __all__ = ["SHAPES", "GWDLoss", "NWDLoss", "Shape", "gwd_loss", "nwd_loss", "shaped", "sizes"]
@@ -45,7 +45,7 @@ def shaped(distance: Tensor, shape: Shape, tau: float) -> Tensor:
 def sizes(true: Corners, pred: Corners, eps: float) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """True and predicted width, then true and predicted height, each of shape (...) and at least ``eps``."""
     (true_w, true_h), (pred_w, pred_h) = (
-        tuple(ops.maximum(side, eps) for side in clamped_size(corners)) for corners in (true, pred)
+        tuple(at_least(side, eps) for side in clamped_size(corners)) for corners in (true, pred)
     )
     return (true_w, pred_w), (true_h, pred_h)
 

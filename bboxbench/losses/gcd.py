@@ -10,8 +10,8 @@ from keras import ops
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
 from bboxbench.losses.gaussian import sizes
-from bboxbench.losses.geometry import Tensor, centre_offset, size, to_corners
-from bboxbench.losses.numerics import root, saturating
+from bboxbench.losses.geometry import centre_offset, size, to_corners
+from bboxbench.losses.numerics import Tensor, root, saturating
 from bboxbench.losses.registry import register
 
 __all__ = ["GCDLoss", "gcd_loss"]

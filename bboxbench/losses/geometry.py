@@ -5,21 +5,21 @@ Corners here are always ``(xmin, ymin, xmax, ymax)``, origin top left, in whatev
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
+from bboxbench.losses.numerics import Tensor, at_least, larger, smaller
+
 __all__ = [
     "BOX_FORMATS",
     "Corners",
-    "Tensor",
     "area",
     "box_iou",
     "centre",
     "centre_offset",
     "check_box_format",
-    "clamp",
     "clamped_size",
     "computing_dtype",
     "enclosing",
@@ -28,18 +28,13 @@ __all__ = [
     "enclosing_squared_diagonal",
     "intersection",
     "intersection_area",
-    "larger",
     "overlap_areas",
     "resized",
     "size",
-    "smaller",
     "squared_diagonal",
     "to_corners",
     "union_area",
 ]
-
-Tensor: TypeAlias = Any
-"""A tensor of the backend in use, or anything that becomes one: a NumPy array, nested lists. Keras ships no types."""
 
 _ABSOLUTE_FORMATS = ("xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw")
 
@@ -150,18 +145,6 @@ def _split(boxes: Tensor, bounding_box_format: str) -> Corners:
     return Corners(a - c / 2, b - d / 2, a + c / 2, b + d / 2)
 
 
-# Where two sides coincide, backends differ: TensorFlow gives one of them the whole gradient, others share it. Shared, a
-# perfect match is a resting point of every loss; so it is shared here, on all backends.
-def larger(a: Tensor, b: Tensor) -> Tensor:
-    """The larger of two, element by element; where they are equal, both get half of the gradient."""
-    return ops.where(ops.equal(a, b), (a + b) / 2, ops.maximum(a, b))
-
-
-def smaller(a: Tensor, b: Tensor) -> Tensor:
-    """The smaller of two, element by element; where they are equal, both get half of the gradient."""
-    return ops.where(ops.equal(a, b), (a + b) / 2, ops.minimum(a, b))
-
-
 def area(corners: Corners) -> Tensor:
     """Areas, shape (...), in squared units. Width and height clamp at 0, so an inverted box has none.
 
@@ -174,20 +157,18 @@ def area(corners: Corners) -> Tensor:
     return ops.where(inverted, ops.zeros_like(width), width * height)
 
 
-def clamp(side: Tensor) -> Tensor:
-    """A side of at least 0. Below 0 it has no gradient; a side of exactly 0 can be widened; NaN stays NaN."""
-    return ops.where(ops.less(side, 0), ops.zeros_like(side), side)
-
-
 def size(corners: Corners) -> tuple[Tensor, Tensor]:
     """Width and height, each of shape (...), with their sign: an inverted box has negative ones."""
     return corners.xmax - corners.xmin, corners.ymax - corners.ymin
 
 
 def clamped_size(corners: Corners) -> tuple[Tensor, Tensor]:
-    """Width and height, each of shape (...), at least 0: what goes into a ratio, a logarithm or a square root."""
+    """Width and height, each of shape (...), at least 0: what goes into a ratio, a logarithm or a square root.
+
+    Below 0 a side has no gradient; a side of exactly 0 can be widened.
+    """
     width, height = size(corners)
-    return clamp(width), clamp(height)
+    return at_least(width, 0), at_least(height, 0)
 
 
 def centre(corners: Corners) -> tuple[Tensor, Tensor]:

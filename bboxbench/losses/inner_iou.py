@@ -9,7 +9,8 @@ import keras
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import LossCard, LossOptions
 from bboxbench.losses.composition import Terms, WrapperLoss, base_loss, shortfall
-from bboxbench.losses.geometry import Corners, Tensor, resized, to_corners
+from bboxbench.losses.geometry import Corners, resized, to_corners
+from bboxbench.losses.numerics import Tensor
 from bboxbench.losses.registry import register
 
 __all__ = ["InnerIoULoss", "inner_iou_loss"]

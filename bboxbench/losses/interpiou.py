@@ -10,7 +10,8 @@ from keras import ops
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import LossCard, LossOptions
 from bboxbench.losses.composition import ComposableLoss, Terms, shortfall
-from bboxbench.losses.geometry import Corners, Tensor, to_corners
+from bboxbench.losses.geometry import Corners, to_corners
+from bboxbench.losses.numerics import Tensor, at_least, at_most
 from bboxbench.losses.registry import register
 
 __all__ = ["DynamicInterpIoULoss", "InterpIoULoss", "dynamic_interpiou_loss", "interpiou_loss"]
@@ -62,7 +63,7 @@ def interpiou_loss(
 def dynamic_interpiou_terms(true: Corners, pred: Corners, *, low: float, high: float, eps: float) -> Terms:
     """The parts of `dynamic_interpiou_loss`: the shortfall, and that of the box on the way."""
     missing = shortfall(true, pred, eps)
-    a = ops.stop_gradient(ops.minimum(ops.maximum(missing, low), high))
+    a = ops.stop_gradient(at_most(at_least(missing, low), high))
     return Terms(missing, (shortfall(true, _on_the_way(true, pred, a), eps),))
 
 

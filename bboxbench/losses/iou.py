@@ -10,7 +10,8 @@ from keras import ops
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
 from bboxbench.losses.composition import ComposableLoss, Terms, shortfall
-from bboxbench.losses.geometry import Corners, Tensor, overlap_areas, to_corners
+from bboxbench.losses.geometry import Corners, overlap_areas, to_corners
+from bboxbench.losses.numerics import Tensor, at_least
 from bboxbench.losses.registry import register
 
 __all__ = [
@@ -54,7 +55,7 @@ def iou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box_
     """
     shared, union = overlap_areas(*to_corners(y_true, y_pred, bounding_box_format))
     # Subtracted from 0, not negated: a perfect match then reads 0.0 and not -0.0.
-    return 0.0 - ops.log(ops.maximum(shared / ops.maximum(union, eps), eps))
+    return 0.0 - ops.log(at_least(shared / at_least(union, eps), eps))
 
 
 def linear_iou_terms(true: Corners, pred: Corners, *, eps: float) -> Terms:
@@ -146,7 +147,8 @@ def unguarded_iou_loss(y_true: Tensor, y_pred: Tensor, *, bounding_box_format: s
     inf
     """
     shared, union = overlap_areas(*to_corners(y_true, y_pred, bounding_box_format))
-    return 0.0 - ops.log(ops.divide_no_nan(shared, union))
+    # 0 / 0 is the only guard: without it an inverted box would give NaN where people see inf.
+    return 0.0 - ops.log(shared / ops.where(ops.equal(union, 0), ops.ones_like(union), union))
 
 
 @register("iou")

@@ -10,7 +10,8 @@ from keras import ops
 from bboxbench.losses.base import check_number, check_option
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
 from bboxbench.losses.gaussian import SHAPES, Shape, check_tau, shaped, sizes
-from bboxbench.losses.geometry import Tensor, centre_offset, to_corners
+from bboxbench.losses.geometry import centre_offset, to_corners
+from bboxbench.losses.numerics import Tensor, magnitude
 from bboxbench.losses.registry import register
 
 __all__ = ["DIRECTIONS", "KLDLoss", "kld_loss"]
@@ -32,7 +33,7 @@ def _divergence(offset: Tensor, from_size: Tensor, to_size: Tensor) -> Tensor:
 
 def _minus_log(excess: Tensor, ratio: Tensor) -> Tensor:
     """``e - ln(1 + e)``, at least 0; by its series for small e, where the difference would lose its digits."""
-    near = ops.less(ops.abs(excess), 1e-2)
+    near = ops.less(magnitude(excess), 1e-2)
     e = ops.where(near, excess, ops.zeros_like(excess))
     series = ops.square(e) * (1 / 2 - e * (1 / 3 - e * (1 / 4 - e * (1 / 5 - e * (1 / 6 - e / 7)))))
     far_excess = ops.where(near, ops.ones_like(excess), excess)

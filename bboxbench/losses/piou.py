@@ -10,8 +10,8 @@ from keras import ops
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
 from bboxbench.losses.composition import ComposableLoss, Terms, shortfall
-from bboxbench.losses.geometry import Corners, Tensor, clamped_size, to_corners
-from bboxbench.losses.numerics import saturating
+from bboxbench.losses.geometry import Corners, clamped_size, to_corners
+from bboxbench.losses.numerics import Tensor, at_least, magnitude, saturating
 from bboxbench.losses.registry import register
 
 __all__ = ["PIoUv1Loss", "PIoUv2Loss", "piou_v1_loss", "piou_v2_loss"]
@@ -19,8 +19,8 @@ __all__ = ["PIoUv1Loss", "PIoUv2Loss", "piou_v1_loss", "piou_v2_loss"]
 
 def _mean_edge_offset(true: Corners, pred: Corners, eps: float) -> Tensor:
     """P: the distances of the four edges over the true box's size, their mean, shape (...), no unit."""
-    left, top, right, bottom = (ops.abs(p - t) for t, p in zip(true, pred, strict=True))
-    width, height = (ops.maximum(side, eps) for side in clamped_size(true))
+    left, top, right, bottom = (magnitude(p - t) for t, p in zip(true, pred, strict=True))
+    width, height = (at_least(side, eps) for side in clamped_size(true))
     return ((left + right) / width + (top + bottom) / height) / 4
 
 

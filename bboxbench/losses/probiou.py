@@ -10,8 +10,8 @@ from keras import ops
 from bboxbench.losses.base import check_number, check_option
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
 from bboxbench.losses.gaussian import sizes
-from bboxbench.losses.geometry import Tensor, centre_offset, to_corners
-from bboxbench.losses.numerics import root, saturating
+from bboxbench.losses.geometry import centre_offset, to_corners
+from bboxbench.losses.numerics import Tensor, larger, root, saturating
 from bboxbench.losses.registry import register
 
 __all__ = ["MODES", "ProbIoULoss", "probiou_loss"]
@@ -27,7 +27,7 @@ def _bhattacharyya(offset: Tensor, true_size: Tensor, pred_size: Tensor) -> Tens
     # (w_1^2 + w_2^2) / (2 w_1 w_2) as 1 + (w_1 - w_2)^2 / (2 w_1 w_2), in ratios: nothing cancels, nothing overflows.
     difference = pred_size - true_size
     spread = (difference / true_size) * (difference / pred_size) / 2
-    widest = ops.maximum(true_size, pred_size)
+    widest = larger(true_size, pred_size)
     scaled = ops.square(true_size / widest) + ops.square(pred_size / widest)
     return 3 * ops.square(offset / widest) / scaled + ops.log1p(spread) / 2
 

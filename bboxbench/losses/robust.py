@@ -11,7 +11,7 @@ from keras import ops
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
 from bboxbench.losses.coordinate import corner_mean
-from bboxbench.losses.geometry import Tensor
+from bboxbench.losses.numerics import Tensor, magnitude
 from bboxbench.losses.registry import register
 
 __all__ = [
@@ -51,7 +51,7 @@ def smooth_l1_loss(y_true: Tensor, y_pred: Tensor, *, beta: float = 1.0, boundin
     """
 
     def bent(difference: Tensor) -> Tensor:
-        distance = ops.abs(difference)
+        distance = magnitude(difference)
         return ops.where(ops.less(distance, beta), ops.square(distance) / (2 * beta), distance - beta / 2)
 
     return corner_mean(bent, y_true, y_pred, bounding_box_format)
@@ -84,7 +84,7 @@ def huber_loss(y_true: Tensor, y_pred: Tensor, *, delta: float = 1.0, bounding_b
     """
 
     def bent(difference: Tensor) -> Tensor:
-        distance = ops.abs(difference)
+        distance = magnitude(difference)
         straight = delta * (distance - delta / 2)
         return ops.where(ops.less_equal(distance, delta), ops.square(distance) / 2, straight)
 
@@ -130,7 +130,7 @@ def balanced_l1_loss(
     b = math.expm1(gamma / alpha)
 
     def bent(difference: Tensor) -> Tensor:
-        distance = ops.abs(difference) / beta
+        distance = magnitude(difference) / beta
         near = ops.less(distance, 1)
         steep = b * ops.where(near, distance, ops.zeros_like(distance))
         curve = alpha / b * (steep + 1) * ops.log1p(steep) - alpha * distance

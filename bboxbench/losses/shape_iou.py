@@ -10,14 +10,8 @@ from keras import ops
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import LossCard, LossOptions
 from bboxbench.losses.composition import ComposableLoss, Terms, shortfall
-from bboxbench.losses.geometry import (
-    Corners,
-    Tensor,
-    centre_offset,
-    clamped_size,
-    enclosing_squared_diagonal,
-    to_corners,
-)
+from bboxbench.losses.geometry import Corners, centre_offset, clamped_size, enclosing_squared_diagonal, to_corners
+from bboxbench.losses.numerics import Tensor, at_least
 from bboxbench.losses.registry import register
 from bboxbench.losses.siou import shape_cost
 
@@ -26,12 +20,12 @@ __all__ = ["ShapeIoULoss", "shape_iou_loss"]
 
 def shape_iou_terms(true: Corners, pred: Corners, *, scale: float, theta: float, eps: float) -> Terms:
     """The parts of `shape_iou_loss`: the shortfall, the weighted distance, and half of the weighted shape cost."""
-    width, height = (ops.log(ops.maximum(side, eps)) for side in clamped_size(true))
+    width, height = (ops.log(at_least(side, eps)) for side in clamped_size(true))
     # 2 w^s / (w^s + h^s), without a power that could overflow.
     ww = 2 * ops.sigmoid(scale * (width - height))
     hh = 2 - ww
     dx, dy = centre_offset(true, pred)
-    diagonal = ops.maximum(enclosing_squared_diagonal(true, pred), eps)
+    diagonal = at_least(enclosing_squared_diagonal(true, pred), eps)
     distance = (hh * ops.square(dx) + ww * ops.square(dy)) / diagonal
     return Terms(shortfall(true, pred, eps), (distance, shape_cost(true, pred, (hh, ww), theta, eps) / 2))
 

@@ -10,23 +10,14 @@ from keras import ops
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import LossCard, LossOptions
 from bboxbench.losses.composition import ComposableLoss, Terms, shortfall
-from bboxbench.losses.geometry import (
-    Corners,
-    Tensor,
-    centre_offset,
-    clamped_size,
-    enclosing_size,
-    larger,
-    size,
-    to_corners,
-)
-from bboxbench.losses.numerics import saturating
+from bboxbench.losses.geometry import Corners, centre_offset, clamped_size, enclosing_size, size, to_corners
+from bboxbench.losses.numerics import Tensor, at_least, larger, magnitude, saturating
 from bboxbench.losses.registry import register
 
 __all__ = ["SIoULoss", "shape_cost", "siou_loss"]
 
-TINY = 1e-30
-"""Smallest squared distance of two centres whose angle is looked at; still a number of float32."""
+TINY = 1e-15
+"""Smallest distance of two centres whose angle is looked at, in units of the coordinates."""
 
 
 def shape_cost(true: Corners, pred: Corners, weights: tuple[Any, Any], theta: float, eps: float) -> Tensor:
@@ -41,20 +32,21 @@ def shape_cost(true: Corners, pred: Corners, weights: tuple[Any, Any], theta: fl
     """
     sides = zip(size(true), size(pred), clamped_size(true), clamped_size(pred), weights, strict=True)
     # The difference keeps its sign, so that an inverted box has a gradient that turns it round.
-    omegas = (k * ops.abs(p - t) / ops.maximum(larger(t_size, p_size), eps) for t, p, t_size, p_size, k in sides)
-    width, height = (ops.power(saturating(omega), theta) for omega in omegas)
+    omegas = (k * magnitude(p - t) / at_least(larger(t_size, p_size), eps) for t, p, t_size, p_size, k in sides)
+    width, height = (saturating(omega) ** theta for omega in omegas)
     return width + height
 
 
 def siou_terms(true: Corners, pred: Corners, *, theta: float, eps: float) -> Terms:
     """The parts of `siou_loss`: the shortfall, and half of distance and shape cost together."""
     dx, dy = centre_offset(true, pred)
-    squared = ops.square(dx) + ops.square(dy)
-    # sin(2 arcsin(|dy| / sigma)) of the paper, without a root or an angle.
-    angle = 2 * ops.abs(dx) * ops.abs(dy) / ops.maximum(squared, TINY)
-    gamma = 2 - angle
+    # sin(2 arcsin(|dy| / sigma)) of the paper is 2 |dx| |dy| / sigma^2. It does not depend on the distance, so that
+    # both can be divided by a constant first, and no square leaves float32.
+    longest = ops.stop_gradient(at_least(larger(magnitude(dx), magnitude(dy)), TINY))
+    x, y = magnitude(dx) / longest, magnitude(dy) / longest
+    gamma = 2 - 2 * x * y / at_least(ops.square(x) + ops.square(y), 1)
     width, height = enclosing_size(true, pred)
-    rho_x, rho_y = (ops.square(d / ops.maximum(side, eps)) for d, side in ((dx, width), (dy, height)))
+    rho_x, rho_y = (ops.square(d / at_least(side, eps)) for d, side in ((dx, width), (dy, height)))
     distance = saturating(gamma * rho_x) + saturating(gamma * rho_y)
     return Terms(shortfall(true, pred, eps), ((distance + shape_cost(true, pred, (1.0, 1.0), theta, eps)) / 2,))
 

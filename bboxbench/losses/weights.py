@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from bboxbench.losses.geometry import Tensor
+from bboxbench.losses.numerics import Tensor
 
 __all__ = ["box_weights"]
 

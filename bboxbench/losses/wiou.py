@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Unpack
 
 import keras
@@ -10,13 +11,8 @@ from keras import ops
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
 from bboxbench.losses.composition import shortfall
-from bboxbench.losses.geometry import (
-    Corners,
-    Tensor,
-    centre_offset,
-    enclosing_squared_diagonal,
-    to_corners,
-)
+from bboxbench.losses.geometry import Corners, centre_offset, enclosing_squared_diagonal, to_corners
+from bboxbench.losses.numerics import Tensor, at_least
 from bboxbench.losses.registry import register
 
 __all__ = ["WIoUv1Loss", "WIoUv2Loss", "WIoUv3Loss", "wiou_v1_loss", "wiou_v2_loss", "wiou_v3_loss"]
@@ -26,7 +22,7 @@ def _parts(true: Corners, pred: Corners, eps: float) -> tuple[Tensor, Tensor]:
     """The value of v1 and the shortfall, each of shape (...)."""
     missing = shortfall(true, pred, eps)
     dx, dy = centre_offset(true, pred)
-    diagonal = ops.stop_gradient(ops.maximum(enclosing_squared_diagonal(true, pred), eps))
+    diagonal = ops.stop_gradient(at_least(enclosing_squared_diagonal(true, pred), eps))
     return ops.exp((ops.square(dx) + ops.square(dy)) / diagonal) * missing, missing
 
 
@@ -95,7 +91,7 @@ def wiou_v2_loss(
     1.0317
     """
     value, missing = _parts(*to_corners(y_true, y_pred, bounding_box_format), eps)
-    return ops.stop_gradient(ops.power(missing / iou_mean, gamma)) * value
+    return ops.stop_gradient((missing / iou_mean) ** gamma) * value
 
 
 def wiou_v3_loss(
@@ -138,7 +134,7 @@ def wiou_v3_loss(
     value, missing = _parts(*to_corners(y_true, y_pred, bounding_box_format), eps)
     beta = missing / iou_mean
     # The power in the numerator: where it is too large for float32 the weight is 0, and not 1 / infinity.
-    return ops.stop_gradient(beta / delta * ops.power(alpha, delta - beta)) * value
+    return ops.stop_gradient(beta / delta * ops.exp((delta - beta) * math.log(alpha))) * value
 
 
 _WRONG = (
