@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
+from rich.console import Console as RichConsole
 from rich.table import Table
 
 from bboxbench.cli.console import Console, Ticker, duration
@@ -87,7 +88,9 @@ def simulate(
     with _View(console) as view:
         result = run_simulation(spec, out, view, threads)
     if not as_json:
-        console.stdout.print(summary_table(result.summary, spec.steps))
+        # Off a terminal Rich would assume 80 columns and fold names; a file has room.
+        wide = console.stdout if console.stdout.is_terminal else RichConsole(width=120, highlight=False)
+        wide.print(summary_table(result.summary, spec.steps))
     for path in result.written:
         console.show(f"  {path}")
     rows, paths = result.summary.to_dict("records"), [str(path) for path in result.written]

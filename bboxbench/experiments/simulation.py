@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from bboxbench import losses
 from bboxbench.errors import InputError, one_line
 from bboxbench.experiments import resolve
 from bboxbench.experiments.recipe import Recipe
@@ -102,7 +103,7 @@ def resolve_loss(text: str) -> SimulatedLoss:
     # A class that hands everything on to BoxLoss takes it without naming it.
     takes_format = "bounding_box_format" in parameters or (function is None and hasattr(made, "bounding_box_format"))
     if takes_format:
-        made = resolve.loss(Recipe(plain.name, {**plain.parameters, "bounding_box_format": "center_xywh"}))
+        made = losses.get(plain.name, **plain.parameters, bounding_box_format="center_xywh")
     spelled, identity = resolve.canonical("loss", plain, made)
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:16]
     loss = SimulatedLoss(str(spelled), digest, made, takes_format)
