@@ -429,3 +429,10 @@ def test_figures_are_drawn_where_all_some_and_no_cases_are_finite(tmp_path: Path
 def test_210_losses_are_told_apart_by_colour_marker_and_line() -> None:
     styles = loss_styles([f"loss{k}" for k in range(210)])
     assert len({str(style) for style in styles.values()}) == 210
+
+
+def test_the_page_has_the_columns_of_every_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulation.md").read_text(encoding="utf-8")
+    for columns in (SUMMARY, CURVES, SURFACE):
+        rows = [f"| `{name}` | {said.replace('|', chr(92) + '|')} |" for name, said in columns.items()]
+        assert "\n".join(["| column | what |", "| --- | --- |", *rows]) + "\n" in page
