@@ -372,6 +372,19 @@ def test_a_finished_loss_is_not_computed_again_and_more_are_added(
     assert json.loads((folder / "simulation.json").read_text())["losses"] == ["mse", "giou"]
 
 
+def test_an_interrupted_simulation_keeps_what_is_finished_and_goes_on(tmp_path: Path) -> None:
+    class Interrupting(Told):
+        def progress(self, loss: str, points: int) -> None:
+            if loss == "giou" and points:
+                raise KeyboardInterrupt
+
+    again = Told()
+    with pytest.raises(KeyboardInterrupt):
+        run_simulation(spec("mse", "giou"), tmp_path / "r", Interrupting())
+    run_simulation(spec("mse", "giou"), tmp_path / "r", again)
+    assert (again.kept, again.computed) == (("mse",), ["giou"])
+
+
 @pytest.mark.parametrize("harm", [b"PK no archive", None])
 def test_a_damaged_loss_is_computed_again_with_a_warning(harm: bytes | None, tmp_path: Path) -> None:
     folder, told = tmp_path / "r", Told()
