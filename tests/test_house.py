@@ -22,8 +22,10 @@ MAY_IMPORT = {
     "data_gen": GROUND | {"bboxbench.data_gen"},
     "losses": {"bboxbench.losses"},
     "metrics": {"bboxbench.losses"},
-    "experiments": GROUND | {"bboxbench.data_gen", "bboxbench.losses", "bboxbench.metrics", "bboxbench.experiments"},
-    "cli": GROUND | {"bboxbench.data_gen", "bboxbench.losses", "bboxbench.experiments", "bboxbench.cli"},
+    "gradients": set(),
+    "experiments": GROUND
+    | {f"bboxbench.{name}" for name in ("data_gen", "losses", "metrics", "gradients", "experiments")},
+    "cli": GROUND | {f"bboxbench.{name}" for name in ("data_gen", "losses", "gradients", "experiments", "cli")},
     "__init__": set(),
     "__main__": {"bboxbench.cli"},
 }

@@ -159,10 +159,11 @@ def sweep(
     console = Console(quiet, as_json)
     # A loss or network by import path may stand in the current folder, which an installed command does not search.
     sys.path.append(str(Path.cwd()))
+    _load_tensorflow(console, resolved.threads)
+    _warn_of_losses(console, resolved)
     if dry_run:
         _dry_run(console, resolved, out)
         return
-    _load_tensorflow(console, resolved.threads)
     from bboxbench.experiments.sweep import run_sweep
 
     with LiveView(console) as view:
@@ -182,8 +183,17 @@ def _load_tensorflow(console: Console, threads: int) -> None:
         start_tensorflow(threads)
 
 
+def _warn_of_losses(console: Console, spec: SweepSpec) -> None:
+    """What is dangerous of the user's own losses, before anything is drawn; what cannot be trained ends it here."""
+    from bboxbench.experiments.recipe import Recipe
+    from bboxbench.experiments.resolve import loss_warnings
+
+    for text in spec.losses:
+        for warning in loss_warnings(Recipe.parse(text, "loss")):
+            console.warn(warning)
+
+
 def _dry_run(console: Console, spec: SweepSpec, out: Path | None) -> None:
-    _load_tensorflow(console, spec.threads)
     from bboxbench.experiments.sweep import plan_sweep
 
     with console.status("Checking names and timing a few steps ..."):

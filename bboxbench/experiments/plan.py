@@ -39,7 +39,7 @@ class Cell:
 
     def make_loss(self) -> Any:
         """A fresh `keras.losses.Loss`."""
-        return resolve.loss(Recipe.parse(self.loss, "loss"))
+        return resolve.make_loss(Recipe.parse(self.loss, "loss"))  # the plan has tried it
 
     def make_optimizer(self) -> Any:
         """A fresh `keras.optimizers.Optimizer`."""
@@ -67,8 +67,8 @@ def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
     """All runs of ``spec`` on a data set, seed by seed, so that an early stop leaves whole blocks to compare.
 
     Raises:
-        InputError: an unknown name or a wrong parameter on any axis, two spellings of one cell, or a network of the
-            user's own that cannot be imported or does not take what the spec varies.
+        InputError: an unknown name or a wrong parameter on any axis, two spellings of one cell, a loss of the user's
+            own that cannot be trained, or a network that cannot be imported or does not take what the spec varies.
     """
     for start in spec.starts:
         for head in spec.heads:

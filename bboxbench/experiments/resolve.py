@@ -12,9 +12,11 @@ import keras
 
 from bboxbench import losses
 from bboxbench.errors import InputError, unknown_name
+from bboxbench.experiments.own_loss import Examined, examine
 from bboxbench.experiments.recipe import Recipe
+from bboxbench.losses.registry import clashes, own_path
 
-__all__ = ["canonical", "initializer", "loss", "optimizer", "source_sha256"]
+__all__ = ["canonical", "examined", "initializer", "loss", "loss_warnings", "make_loss", "optimizer", "source_sha256"]
 
 
 def _lookup(kind: str, name: str, module: Any, base: type) -> Any:
@@ -59,7 +61,20 @@ def _make(kind: str, recipe: Recipe, factory: Callable[..., Any], **fixed: Any) 
 
 
 def loss(recipe: Recipe) -> Any:
-    """The `keras.losses.Loss` of a registered name, or of a ``package.module:Name``.
+    """The `keras.losses.Loss` of a registered name, or of the user's own: a ``package.module:Name`` or an entry point.
+
+    One of the user's own is tried on a few boxes first; what is returned is another instance than the one tried.
+
+    Raises:
+        InputError: unknown, with a parameter it does not take, or, of the user's own, one that cannot be trained.
+    """
+    if fault := examined(recipe).fault:
+        raise InputError(fault)
+    return make_loss(recipe)
+
+
+def make_loss(recipe: Recipe) -> Any:
+    """As `loss`, for who has tried it already.
 
     Raises:
         InputError: unknown, or with a parameter it does not take.
@@ -68,6 +83,28 @@ def loss(recipe: Recipe) -> Any:
         return losses.get(recipe.name, **recipe.parameters)
     except (TypeError, ValueError) as error:
         raise InputError(" ".join(str(error).split())) from error
+
+
+def examined(recipe: Recipe) -> Examined:
+    """What is found of a loss of the user's own when it is tried; of a registered one nothing, since tests do that.
+
+    Raises:
+        InputError: unknown, or with a parameter it does not take.
+    """
+    return examine(str(recipe), make_loss(recipe)) if own_path(recipe.name) else Examined()
+
+
+def loss_warnings(recipe: Recipe) -> list[str]:
+    """What a person should know of a loss before it is used, each in one line: its dangers, a name it shares.
+
+    Raises:
+        InputError: as `loss`.
+    """
+    found = examined(recipe)
+    if found.fault:
+        raise InputError(found.fault)
+    clash = clashes().get(recipe.name)
+    return [*([clash] if clash else []), *found.warnings]
 
 
 def initializer(recipe: Recipe, seed: int) -> Any:
@@ -106,8 +143,8 @@ def canonical(kind: str, recipe: Recipe, made: Any) -> tuple[Recipe, dict[str, A
     """One spelling for one thing, and everything that decides what it computes.
 
     The spelling has the parameters that differ from the defaults; an initializer's has all numbers, since the spread is
-    what one wants to see. The identity has every parameter, from the signature: a user's class needs no `get_config`,
-    and one that forgets a parameter harms nothing.
+    what one wants to see. An entry point's name becomes the import path it stands for. The identity has every
+    parameter, from the signature: a user's class needs no `get_config`, and one that forgets a parameter harms nothing.
 
     Args:
         kind: "loss", "initializer" or "optimizer".
@@ -115,7 +152,7 @@ def canonical(kind: str, recipe: Recipe, made: Any) -> tuple[Recipe, dict[str, A
         made: what `loss`, `initializer` or `optimizer` made of it.
     """
     function = getattr(made, "function", None)
-    own = recipe.name if ":" in recipe.name else None
+    own = own_path(recipe.name) if kind == "loss" else None
     factory = function if own and function is not None else type(made)
     name = own or (recipe.name if kind == "loss" else _snake(type(made).__name__))
     parameters = inspect.signature(factory).parameters.values()

@@ -143,9 +143,15 @@ def test_a_failed_run_ends_the_command_with_1_after_the_others(
     small_dataset: Dataset, empty_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (empty_folder / "broken_loss_module.py").write_text(
-        "def bad(y_true, y_pred):\n    raise RuntimeError('on purpose')\n"
+        # On arrival it is tried on batches of these sizes.
+        "import keras\n"
+        "def bad(y_true, y_pred):\n"
+        "    if y_pred.shape[0] not in (2, 6):\n"
+        "        raise RuntimeError('on purpose')\n"
+        "    return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)\n"
     )
-    assert run(*words(small_dataset, empty_folder / "r", losses="broken_loss_module:bad,mse")) == 1
+    asked = words(small_dataset, empty_folder / "r", losses="broken_loss_module:bad,mse", batch_size=4)
+    assert run(*asked) == 1
     err = capsys.readouterr().err
     assert "1 of the runs failed" in err
     assert "--retry-failed" in err
