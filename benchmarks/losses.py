@@ -278,7 +278,9 @@ def measure_imports(processes: int) -> dict[str, Any]:
     # One process more than is kept: it writes the bytecode that the others read.
     for number in range(processes + 1):
         command = [sys.executable, "-c", IMPORT]
-        ran = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if ran.returncode:
+            sys.exit(ran.stderr)
         found.append(json.loads(ran.stdout.splitlines()[-1]))
         print(f"{number}/{processes} imports", file=sys.stderr)
     report: dict[str, Any] = {"processes": processes, "goal": IMPORT_GOAL}

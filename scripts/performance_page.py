@@ -193,8 +193,9 @@ ones, in float32. {machine["device"]}, {machine["cores"]} cores, {", ".join(vers
     {losses["command"]}
 
 {_table(head, rows, 7)}
-- `XLA` is `tf.function(jit_compile=True)`, `graph` is `tf.function` alone. ms is the median over {losses["repeats"]} repeats in which
-  all rows took turns, since a machine may have other work; each library is a process of its own.
+- `XLA` is `tf.function(jit_compile=True)`, `graph` is `tf.function` alone; each library is a process of its own.
+- ms is the median over {losses["repeats"]} repeats in which all rows took turns. Other work on the machine makes it longer, and the
+  ratios less so: the load average before was {losses["load_before"]:.1f}.
 - `times mse` is the ratio to `mse` of this library in the same repeat, compiled alike, and for torchvision's to `mse`
   under XLA: the median over the repeats. `middle half` is where half of the repeats' ratios lie.
 - `of torchvision's` is the time as a share of torchvision's eager function of the same loss, in the same repeat, run
