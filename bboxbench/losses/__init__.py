@@ -14,7 +14,7 @@ from __future__ import annotations
 from bboxbench.losses.alpha_iou import AlphaIoULoss, alpha_iou_loss
 from bboxbench.losses.base import BoxLoss, FunctionLoss
 from bboxbench.losses.bounded_iou import BoundedIoULoss, bounded_iou_loss
-from bboxbench.losses.catalogue import LossCard
+from bboxbench.losses.catalogue import CatalogueLoss, LossCard
 from bboxbench.losses.centre_point import CentrePointLoss, centre_point_loss
 from bboxbench.losses.composition import bases
 from bboxbench.losses.coordinate import L1Loss, LogCoshLoss, MSELoss, l1_loss, log_cosh_loss, mse_loss
@@ -65,6 +65,7 @@ __all__ = [
     "BoxDiceLoss",
     "BoxLoss",
     "CIoULoss",
+    "CatalogueLoss",
     "CentrePointLoss",
     "DIoULoss",
     "DynamicInterpIoULoss",

@@ -67,9 +67,11 @@ def ciou_terms(true: Corners, pred: Corners, *, eps: float) -> Terms:
 
 
 def _aspect_angle(corners: Corners, eps: float) -> Tensor:
-    # Not arctan2: its gradient divides by w^2 + h^2, which is 0 for a point and rounds to 0 for specks.
+    # Not arctan2: its gradient divides by w^2 + h^2, which rounds to 0 for specks. A point has no aspect ratio, and the
+    # gradient of one that is nearly 0 / 0 would not fit into the float16 of a network that begins with points.
     width, height = clamped_size(corners)
-    return ops.arctan(width / at_least(height, eps))
+    point = ops.logical_and(ops.less_equal(width, eps), ops.less_equal(height, eps))
+    return ops.arctan(ops.where(point, ops.zeros_like(width), width) / at_least(height, eps))
 
 
 def ciou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box_format: str = "xyxy") -> Tensor:

@@ -24,9 +24,9 @@ def extended_iou_loss(
     Measured from the corner (x_0, y_0) of the enclosing box, the intersection is the sum of two products of sides minus
     two others, ``x_2 y_2 + x_< y_< - x_1 y_> - x_> y_1``, where (x_1, y_1) and (x_2, y_2) are the corners of the
     intersection, and < and > say the smaller and larger of its two. It is I where boxes overlap and falls below 0 with
-    the gap where they do not, so the loss grows without bound. With ``L = 1 - I/U`` the value is ``L^2 / (2 beta)``
-    where ``L < beta``, else ``L - beta / 2``. What it does depends on where (x_0, y_0) lies, so it is not symmetric
-    under mirroring. Finite for all finite boxes.
+    the gap where they do not. With ``L = 1 - I/U``, then up to 2, the value is ``L^2 / (2 beta)`` where ``L < beta``,
+    else ``L - beta / 2``. It depends on where (x_0, y_0) lies: mirrored boxes have another loss, and some boxes without
+    overlap are pushed away. Finite for all finite boxes.
 
     Source: Extended-IoU (2021), IEEE 9429909, as in MMDetection's ``eiou_loss``. Not Efficient-IoU, `eiou_loss`.
 
@@ -38,7 +38,7 @@ def extended_iou_loss(
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
-        Shape (...), at least 0, no unit: the same in pixels and in coordinates in [0, 1], except for boxes whose union
+        Shape (...), in [0, 2 - beta / 2] for boxes that are not inverted, no unit, except for boxes whose union
         is smaller than ``eps``.
 
     Raises:
@@ -72,7 +72,7 @@ def extended_iou_loss(
 class ExtendedIoULoss(CatalogueLoss):
     """Extended-IoU: ``1 - I/U`` with an intersection that turns negative without overlap, see `extended_iou_loss`.
 
-    Boxes of shape (..., 4), values of shape (...) without unit, at least 0.
+    Boxes of shape (..., 4), values of shape (...) without unit, in [0, 2 - beta / 2] for boxes that are not inverted.
 
     Args:
         beta: above 0, where the loss turns from squared to straight.
@@ -96,7 +96,7 @@ class ExtendedIoULoss(CatalogueLoss):
         source="Extended-IoU 2021, IEEE 9429909",
         purpose="The other EIoU, for comparison: what MMDetection's eiou_loss computes.",
         zero_iff_equal=True,
-        upper_bound=None,
+        upper_bound=1.95,
         monotone=False,
         disjoint="no",
         scale_invariant=True,

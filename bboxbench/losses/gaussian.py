@@ -244,4 +244,9 @@ def check_tau(tau: float) -> float:
     Raises:
         ValueError: if it is neither.
     """
-    return 0.0 if tau == 0 and not isinstance(tau, bool) else check_number("tau, if not 0,", tau, at_least=1)
+    if not isinstance(tau, bool) and tau == 0:
+        return 0.0
+    try:
+        return check_number("tau", tau, at_least=1)
+    except ValueError as error:
+        raise ValueError(str(error).replace("to be a", "to be 0, or a", 1)) from None

@@ -268,7 +268,7 @@ class WIoUv3Loss(CatalogueLoss):
         source="arXiv:2301.10051",
         purpose="Lets boxes of middling quality count most. The mean is a number that the callback `WIoUMean` renews.",
         zero_iff_equal=True,
-        upper_bound=None,
+        upper_bound=2.919275,
         monotone=True,
         disjoint="yes",
         scale_invariant=True,

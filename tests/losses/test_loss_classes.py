@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
-from bboxbench import losses
+from bboxbench.gradients import value_and_gradient
 from bboxbench.losses import BoxLoss, FunctionLoss, get, giou_loss, names
 
 # Keras's variables and NumPy 2 disagree about a keyword whenever a model is saved.
@@ -23,21 +24,44 @@ OTHER = {
     "dtype": "float64",
     "eps": 1e-5,
     "size_weight": 0.25,
+    "distance": "euclidean",
+    "beta": 0.5,
+    "delta": 0.5,
+    "alpha": 2.5,
+    "gamma": 1.25,
+    "weight_gradient": True,
+    "theta": 3.0,
+    "width": 64.0,
+    "height": 48.0,
+    "base": "giou",
+    "ratio": 1.25,
+    "d": 0.25,
+    "u": 0.75,
+    "focus": 1.5,
+    "a": 0.9,
+    "low": 0.5,
+    "high": 0.9,
+    "iou_mean": 0.25,
+    "constant": 2.0,
+    "shape": "sqrt",
+    "tau": 2.0,
+    "normalize": True,
+    "direction": "symmetric",
+    "mode": "l2",
+    "scale": 1.0,
 }
-PAIRS = {
-    "mse": losses.mse_loss,
-    "iou": losses.iou_loss,
-    "iou_unguarded": losses.unguarded_iou_loss,
-    "giou": losses.giou_loss,
-    "centre_point": losses.centre_point_loss,
-}
+PAIRS = {name: type(get(name)).function for name in names()}
 GUARDED = [name for name in PAIRS if name != "iou_unguarded"]
 TRUE = np.array([[0, 0, 4, 4], [1, 1, 5, 9], [2, 0, 6, 4]], "float32")
 PRED = np.array([[1, 0, 5, 4], [1, 1, 5, 8], [2, 2, 7, 5]], "float32")
 
 
+def dtype_of(tensor):
+    return keras.backend.standardize_dtype(tensor.dtype)
+
+
 def parameters_of(name):
-    return [p for p in inspect.signature(type(get(name)).__init__).parameters if p != "self"]
+    return list(inspect.signature(type(get(name))).parameters)
 
 
 @pytest.mark.parametrize("name", names())
@@ -79,22 +103,38 @@ def test_a_saved_model_finds_its_loss_again_with_every_parameter(name, tmp_path)
 
 @pytest.mark.parametrize(("name", "function"), PAIRS.items())
 def test_the_class_is_the_mean_of_the_function(name, function):
-    values = function(TRUE, PRED).numpy()
+    values = ops.convert_to_numpy(function(TRUE, PRED))
     assert len(set(values.tolist())) == 3
     loss = get(name)
     assert float(loss(TRUE, PRED)) == pytest.approx(values.mean(), rel=1e-6)
     np.testing.assert_allclose(loss.call(TRUE, PRED), values, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "parameter"), [("iou", "eps"), ("giou", "eps"), ("centre_point", "size_weight")])
-def test_a_parameter_reaches_the_function(name, parameter):
-    true, pred = np.array([[0.0, 0.0, 1.0, 1.0]]), np.array([[2.0, 0.0, 2.25, 1.0]])
-    if name == "giou":
-        true, pred = true / 64, pred / 64  # areas have to be near eps for it to count
-    changed = {parameter: 0.25}
-    result = float(get(name, **changed)(true, pred))
-    assert result == pytest.approx(float(PAIRS[name](true, pred, **changed)[0]), rel=1e-6)
-    assert result != pytest.approx(float(get(name)(true, pred)))
+OWN_PARAMETERS = [(name, parameter) for name in names() for parameter in type(get(name))._own]
+# Small enough for eps to count.
+SPECKS = np.array([[0.0, 0.0, 1.0, 1.0]]) / 64, np.array([[2.0, 0.0, 2.25, 1.0]]) / 64
+
+
+@pytest.mark.parametrize(("name", "parameter"), OWN_PARAMETERS)
+def test_a_parameter_reaches_the_function_and_changes_value_or_gradient(name, parameter):
+    changed = {parameter: 0.25 if parameter == "eps" else OTHER[parameter]}
+    if (name, parameter) == ("gwd", "eps"):
+        changed["normalize"] = True
+    if (name, parameter) == ("centre_point", "eps"):
+        changed["distance"] = "target"
+    others = {key: value for key, value in changed.items() if key != parameter}
+    pairs = [SPECKS, (TRUE / 8, PRED / 8), (TRUE, PRED), (TRUE, PRED[:, [0, 1, 2, 1]]), (TRUE * 0.01, PRED * 0.01)]
+    differs = []
+    for true, pred in pairs:
+        true, pred = true.astype("float64"), pred.astype("float64")
+        loss = get(name, dtype="float64", **changed)
+        result = value_and_gradient(loss, true, pred)
+        function = value_and_gradient(lambda t, p: PAIRS[name](t, p, **changed), true, pred)
+        default = value_and_gradient(get(name, dtype="float64", **others), true, pred)
+        for mine, same in zip(result, function, strict=True):
+            np.testing.assert_array_equal(mine, same)
+        differs += [not np.allclose(mine, other) for mine, other in zip(result, default, strict=True)]
+    assert any(differs)
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -110,9 +150,9 @@ def test_a_parameter_reaches_the_function(name, parameter):
     ],
 )
 def test_every_reduction_of_keras_means_what_it_says(name, reduction, expected):
-    values, weights = PAIRS[name](TRUE, PRED).numpy(), np.array([1.0, 0.5, 3.0], "float32")
+    values, weights = ops.convert_to_numpy(PAIRS[name](TRUE, PRED)), np.array([1.0, 0.5, 3.0], "float32")
     loss = get(name, reduction=reduction)
-    np.testing.assert_allclose(loss(TRUE, PRED, weights), expected(values, weights), rtol=1e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(loss(TRUE, PRED, weights)), expected(values, weights), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", GUARDED)
@@ -150,11 +190,11 @@ def test_a_weight_for_a_sample_counts_for_all_its_boxes(b, reduction):
 @pytest.mark.parametrize("padding", [0.0, np.nan, np.inf, -1.0])
 def test_padding_of_weight_zero_reaches_neither_value_nor_gradient(name, padding):
     true = np.concatenate([TRUE, np.full((1, 4), padding, "float32")])
-    pred = tf.Variable(np.concatenate([PRED, [[0.0, 0.0, 0.0, 0.0]]]).astype("float32"))
+    pred = np.concatenate([PRED, [[0.0, 0.0, 0.0, 0.0]]]).astype("float32")
     loss = get(name, reduction="sum")
-    with tf.GradientTape() as tape:
-        value = loss(true, pred, np.array([1, 1, 1, 0]))
-    gradient = tape.gradient(value, pred).numpy()
+    value, gradient = value_and_gradient(
+        lambda _, boxes: loss(true, boxes, np.array([1, 1, 1, 0])), np.zeros_like(true), pred
+    )
     assert float(value) == pytest.approx(float(loss(TRUE, PRED)), rel=1e-6)
     assert np.isfinite(gradient).all()
     np.testing.assert_array_equal(gradient[3], 0)
@@ -164,7 +204,7 @@ def test_masks_of_keras_are_kept():
     boxes = keras.ops.convert_to_tensor(PRED[None])
     keras_mask = keras.ops.convert_to_tensor([[True, False, True]])
     boxes._keras_mask = keras_mask
-    values = giou_loss(TRUE, PRED).numpy()
+    values = ops.convert_to_numpy(giou_loss(TRUE, PRED))
     assert float(get("giou")(TRUE[None], boxes)) == pytest.approx((values[0] + values[2]) / 2, rel=1e-6)
     weights = np.array([[1.0, 1.0, 0.0]], "float32")
     assert float(get("giou", reduction="sum")(TRUE[None], boxes, weights)) == pytest.approx(values[0], rel=1e-6)
@@ -175,17 +215,17 @@ def test_a_class_computes_in_the_dtype_it_was_given(name):
     true, pred = np.array([[0.1, 0.2, 0.7, 0.9]]), np.array([[0.15, 0.2, 0.75, 0.8]])
     exact = float(PAIRS[name](true, pred)[0])
     assert float(get(name, dtype="float64")(true, pred)) == exact
-    assert get(name, dtype="float64")(true, pred).dtype == tf.float64
+    assert dtype_of(get(name, dtype="float64")(true, pred)) == "float64"
     for dtype in (None, "float32", "float16", "bfloat16", keras.DTypePolicy("mixed_float16")):
         loss = get(name, dtype=dtype)
-        assert loss(true, pred).dtype == tf.float32
+        assert dtype_of(loss(true, pred)) == "float32"
         assert loss.get_config()["dtype"] == "float32"
         assert float(loss(true, pred)) == pytest.approx(exact, rel=1e-5)
     with pytest.raises(ValueError, match=r"Expected dtype to be a floating dtype\. Received"):
         get(name, dtype="int32")
 
 
-@pytest.mark.parametrize("name", ["iou", "giou"])
+@pytest.mark.parametrize("name", [name for name, parameter in OWN_PARAMETERS if parameter == "eps"])
 @pytest.mark.parametrize("eps", [0, -1e-7, 1, float("nan"), float("inf"), "small", None, True, [1e-7]])
 def test_an_eps_out_of_range_is_refused(name, eps):
     with pytest.raises(ValueError, match=r"^Expected eps to be a finite number and > 0 and < 1\. Received: eps="):
@@ -200,19 +240,74 @@ def test_a_size_weight_below_zero_is_refused(size_weight):
         get("centre_point", size_weight=size_weight)
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "said"),
+    [
+        ("smooth_l1", {"beta": 0}, "Expected beta to be a finite number and > 0. Received: beta=0"),
+        ("balanced_l1", {"gamma": 41}, "Expected gamma to be a finite number and > 0 and <= 40. Received: gamma=41"),
+        ("alpha_iou", {"alpha": 5}, "Expected alpha to be a finite number and > 0 and <= 4. Received: alpha=5"),
+        ("focaler_iou", {"d": 0.95}, "Expected d to be a finite number and >= 0 and < 0.95. Received: d=0.95"),
+        (
+            "dynamic_interpiou",
+            {"low": 0.99},
+            "Expected low to be a finite number and > 0 and < 0.99. Received: low=0.99",
+        ),
+        ("wiou_v2", {"iou_mean": 0}, "Expected iou_mean to be a finite number and > 0 and <= 1. Received: iou_mean=0"),
+        ("wiou_v3", {"alpha": 1}, "Expected alpha to be a finite number and > 1. Received: alpha=1"),
+        ("siou", {"theta": 0.5}, "Expected theta to be a finite number and >= 1. Received: theta=0.5"),
+        ("gwd", {"tau": 0.5}, "Expected tau to be 0, or a finite number and >= 1. Received: tau=0.5"),
+        ("gwd", {"shape": "log"}, "Expected shape to be one of none, sqrt, log1p, log1p_sqrt. Received: shape='log'"),
+        (
+            "kld",
+            {"direction": "both"},
+            "Expected direction to be one of pred_to_true, true_to_pred, symmetric. Received: direction='both'",
+        ),
+        ("probiou", {"mode": 1}, "Expected mode to be one of l1, l2. Received: mode=1"),
+        (
+            "centre_point",
+            {"distance": "diagonal"},
+            "Expected distance to be one of squared, euclidean, enclosing, target. Received: distance='diagonal'",
+        ),
+    ],
+)
+def test_a_parameter_out_of_its_range_is_refused_in_one_line(name, parameters, said):
+    with pytest.raises(ValueError, match="Expected") as caught:
+        get(name, **parameters)
+    assert str(caught.value) == said
+
+
 @pytest.mark.parametrize("name", names())
-def test_docstrings_state_shapes_formats_and_units(name):
-    cls = type(get(name))
-    function = PAIRS[name]
+def test_docstrings_state_formula_shapes_formats_units_and_source(name):
+    cls, function = type(get(name)), PAIRS[name]
     for doc in (cls.__doc__, function.__doc__):
         assert "shape (...)" in doc.lower()
         assert "BOX_FORMATS" in doc
         assert "unit" in doc
+        assert "Raises:\n" in doc
+        assert "Args:\n" in doc
+        assert ">>> from bboxbench.losses import " in doc
     assert "shape (..., 4)" in function.__doc__
+    assert "Source: " in function.__doc__
+    assert "Returns:\n" in function.__doc__
+    assert "``" in function.__doc__, "the formula"
+    assert f"`{function.__name__}`" in cls.__doc__
     for parameter in inspect.signature(function).parameters:
-        assert f"{parameter}: " in function.__doc__
-    for parameter in set(parameters_of(name)) - {"self"}:
-        assert f"{parameter}: " in cls.__doc__
+        assert f"{parameter}: " in function.__doc__, parameter
+    arguments = cls.__doc__.partition("Args:\n")[2].partition("Raises:")[0]
+    for parameter in parameters_of(name):
+        assert re.search(rf"^ +(\w+, )*{parameter}(, \w+)*: ", arguments, re.MULTILINE), parameter
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_signature_that_help_shows_has_every_parameter_with_its_default(name):
+    cls = type(get(name))
+    signature = inspect.signature(cls)
+    assert all(p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in signature.parameters.values())
+    assert {k: v for k, v in cls().get_config().items() if k != "dtype"} == {
+        k: p.default for k, p in signature.parameters.items() if k != "dtype"
+    }
+    own = {k: p.default for k, p in inspect.signature(PAIRS[name]).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    assert own.items() <= {k: p.default for k, p in signature.parameters.items()}.items()
 
 
 @keras.saving.register_keras_serializable(package="tests")

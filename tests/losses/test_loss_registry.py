@@ -49,8 +49,18 @@ def message_of(call):
     return str(caught.value)
 
 
+NAMES = """
+mse l1 smooth_l1 huber balanced_l1 log_cosh
+iou iou_linear iou_square iou_unguarded
+giou diou ciou eiou focal_eiou siou mpdiou sca extended_iou
+alpha_iou wiou_v1 wiou_v2 wiou_v3 focaler_iou piou_v1 piou_v2 inner_iou shape_iou interpiou dynamic_interpiou
+nwd kld gwd probiou gcd
+bounded_iou box_dice centre_point
+"""
+
+
 def test_the_names_of_the_command_line():
-    assert names() == ["centre_point", "giou", "iou", "iou_unguarded", "mse"]
+    assert names() == sorted(NAMES.split())
 
 
 @pytest.mark.parametrize(
@@ -61,6 +71,12 @@ def test_the_names_of_the_command_line():
         ("iou_unguarded", losses.UnguardedIoULoss),
         ("giou", losses.GIoULoss),
         ("centre_point", losses.CentrePointLoss),
+        ("smooth_l1", losses.SmoothL1Loss),
+        ("iou_linear", losses.LinearIoULoss),
+        ("focal_eiou", losses.FocalEIoULoss),
+        ("wiou_v3", losses.WIoUv3Loss),
+        ("dynamic_interpiou", losses.DynamicInterpIoULoss),
+        ("box_dice", losses.BoxDiceLoss),
     ],
 )
 def test_a_name_gives_the_instance_of_its_class(name, cls):
