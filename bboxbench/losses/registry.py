@@ -65,8 +65,8 @@ def names() -> list[str]:
     """The names that `get` takes, sorted: the registered ones, and those that installed packages offer.
 
     >>> from bboxbench import losses
-    >>> losses.names()
-    ['centre_point', 'giou', 'iou', 'iou_unguarded', 'mse']
+    >>> "giou" in losses.names()
+    True
     """
     return sorted({*_LOSSES, *_entries()})
 
@@ -144,10 +144,10 @@ def get(name: str, /, **parameters: Any) -> keras.losses.Loss:
     >>> from bboxbench import losses
     >>> losses.get("centre_point", size_weight=0.5).get_config()["size_weight"]
     0.5
-    >>> losses.get("goiu")
+    >>> losses.get("goiu")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: Unknown loss 'goiu'. Did you mean 'giou'? Expected one of: centre_point, giou, iou, iou_unguarded, mse.
+    ValueError: Unknown loss 'goiu'. Did you mean 'giou'? Expected one of: ...
     """
     if not isinstance(name, str):
         raise ValueError(f"Expected the name of a loss or 'package.module:Name'. Received: {name!r}")
