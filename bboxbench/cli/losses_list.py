@@ -35,10 +35,10 @@ PROPERTIES = {
 """Columns for what a person chooses by, and the longest words that stand in each."""
 
 LEGEND = (
-    "at most: the largest value. no overlap: a step pulls the box to its target, the",
-    "pull fades with the distance, or there is none. inverted box, no area: what a step",
-    "does to such a prediction inside its target. unit of the boxes: any; or the value",
-    "scales with it; or the default parameters are for pixels, or it matters otherwise.",
+    "at most: the largest value",
+    "no overlap: a step pulls the box nearer, the pull fades far away, or is none",
+    "inverted box, no area: what a step does to such a prediction in its target",
+    "unit of the boxes: any; or the value scales with it; or pixels, or it matters",
 )
 """Below the table, as people read it."""
 

@@ -99,7 +99,7 @@ def test_the_list_has_every_loss_whole_and_fits_the_terminal(
         assert card.family in lines
     assert ("value of a box" in out) == (width == 120)
     assert ("1 - I/U + (C - U)/C" in out) == (width == 120)
-    assert max(map(len, err.splitlines())) <= 84
+    assert max(map(len, err.splitlines())) < 80
     assert f"{len(losses.names())} losses." in err
     assert run("list")[1] == out
 
