@@ -6,11 +6,13 @@ RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 # A particular interpreter: make demo PYTHON=/path/to/python3.12
 PYTHON ?=
+# A particular PyTorch for test-backends: TORCH=torch==2.12
+TORCH ?=
 
-.PHONY: help setup demo test test-all lint format bench wheel lock clean
+.PHONY: help setup demo test test-all test-backends lint format docs bench wheel lock clean
 
 help: ## these lines
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv by requirements.lock (TensorFlow is large: some minutes)
 
@@ -28,6 +30,9 @@ test: $(READY) ## the fast tests
 test-all: $(READY) ## every test
 	@$(RUN)/python -m pytest
 
+test-backends: $(READY) ## the losses on JAX and PyTorch (installs both beside .venv)
+	@TORCH="$(TORCH)" sh scripts/test_backends.sh $(VENV) $(VENV)-backends
+
 lint: $(READY) ## ruff, format and the strict type check
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
@@ -36,6 +41,10 @@ lint: $(READY) ## ruff, format and the strict type check
 format: $(READY) ## put the code into the house's form
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
+
+docs: $(READY) ## write the page of the losses and draw its pictures anew (a minute)
+	@$(RUN)/python scripts/losses_page.py > docs/losses.md
+	@$(RUN)/python scripts/losses_pictures.py
 
 bench: $(READY) ## time training, levers, losses and the estimate and write docs/performance.md (some 45 minutes, 15 GB)
 	@$(RUN)/python benchmarks/training.py
@@ -47,9 +56,12 @@ bench: $(READY) ## time training, levers, losses and the estimate and write docs
 wheel: $(READY) ## build sdist and wheel, install the wheel into an environment of its own, use it from elsewhere
 	@sh scripts/try_wheel.sh $(VENV)
 
-lock: ## renew requirements.lock (needs uv)
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --fork-strategy fewest --upgrade \
-	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+UV_COMPILE := uv pip compile --universal --python-version 3.11 --fork-strategy fewest --upgrade --generate-hashes \
+  --no-emit-index-url --no-annotate --no-header --quiet
+
+lock: ## renew requirements.lock and requirements-backends.lock (needs uv)
+	$(UV_COMPILE) pyproject.toml --group dev --output-file requirements.lock
+	$(UV_COMPILE) --group backends --constraint requirements.lock --output-file requirements-backends.lock
 
 clean: ## remove .venv, caches and builds; data/ and results/ stay
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-backends dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

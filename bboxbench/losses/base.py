@@ -90,7 +90,8 @@ class BoxLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras ships no types
         reduction: Keras's name for what becomes of the values: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", "none".
         name: the name of the instance.
-        dtype: what to compute in, Keras's default float if None. Half precision is raised to float32.
+        dtype: what to compute in, Keras's default float if None. Half precision is raised to float32. On PyTorch the
+            reductions themselves, which are Keras's, round float64 to float32; "none" does not.
 
     Call arguments:
         y_true: true boxes, shape (..., 4).

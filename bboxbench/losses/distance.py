@@ -98,7 +98,7 @@ def ciou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box
 
     >>> from bboxbench.losses import ciou_loss
     >>> print(f"{float(ciou_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])):.5f}")
-    0.53439
+    0.53450
     """
     return ciou_terms(*to_corners(y_true, y_pred, bounding_box_format), eps=eps).total()
 
@@ -162,7 +162,7 @@ class CIoULoss(ComposableLoss):
 
     >>> from bboxbench.losses import CIoULoss
     >>> print(f"{float(CIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.5f}")
-    0.53439
+    0.53450
     """
 
     function = staticmethod(ciou_loss)

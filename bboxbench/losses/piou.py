@@ -90,7 +90,7 @@ def piou_v2_loss(
 
     >>> from bboxbench.losses import piou_v2_loss
     >>> print(f"{float(piou_v2_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])):.4f}")
-    0.4755
+    0.4758
     """
     true, pred = to_corners(y_true, y_pred, bounding_box_format)
     x = focus * ops.exp(-_mean_edge_offset(true, pred, eps))
@@ -157,7 +157,7 @@ class PIoUv2Loss(CatalogueLoss):
 
     >>> from bboxbench.losses import PIoUv2Loss
     >>> print(f"{float(PIoUv2Loss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
-    0.4755
+    0.4758
     """
 
     function = staticmethod(piou_v2_loss)

@@ -61,7 +61,7 @@ def probiou_loss(
 
     >>> from bboxbench.losses import probiou_loss
     >>> print(f"{float(probiou_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])):.4f}")
-    0.4847
+    0.4797
     """
     true, pred = to_corners(y_true, y_pred, bounding_box_format)
     dx, dy = centre_offset(true, pred)
@@ -88,7 +88,7 @@ class ProbIoULoss(CatalogueLoss):
 
     >>> from bboxbench.losses import ProbIoULoss
     >>> print(f"{float(ProbIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
-    0.4847
+    0.4797
     """
 
     function = staticmethod(probiou_loss)
