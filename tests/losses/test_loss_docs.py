@@ -19,6 +19,7 @@ from bboxbench import losses, metrics
 PAGE = (Path(__file__).parents[2] / "docs" / "losses.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<text>.*?)```", re.DOTALL)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
+BUILT_IN = [name for name in losses.names() if type(losses.get(name)).__module__.startswith("bboxbench.losses.")]
 MODULES = [
     "bboxbench.metrics",
     "bboxbench.losses",
@@ -56,14 +57,19 @@ def test_every_block_of_the_page_runs_and_prints_what_stands_below_it(tmp_path, 
             assert same_within_rounding(printed, block["text"]), printed
             printed, compared = "", compared + 1
     assert printed == ""
-    assert compared == 3
+    assert compared == 6
 
 
 def test_the_page_lists_every_loss_with_its_class_and_function():
-    for name in losses.names():
-        rows = [line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |")]
-        assert len(rows) == 2, name
-        assert f"`{type(losses.get(name)).__name__}`" in rows[0]
+    sections = {part.split("`")[1]: part for part in re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]}
+    for name in BUILT_IN:
+        cls = type(losses.get(name))
+        assert sections[name].startswith(f"`{name}`: `{cls.__name__}`\n")
+        assert f"\n- **Function**: `{cls.function.__name__}`\n" in sections[name]
+        assert f"(images/losses/{name}.png)" in sections[name]
+        rows = [line for line in PAGE.splitlines() if line.startswith(f"| [`{name}`](") and line.count("|") == 12]
+        assert len(rows) == 1, name
+    assert sorted(sections) == BUILT_IN
     for box_format in ("xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw"):
         assert f"`{box_format}`" in PAGE
 
