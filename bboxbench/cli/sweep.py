@@ -184,13 +184,15 @@ def _load_tensorflow(console: Console, threads: int) -> None:
 
 
 def _warn_of_losses(console: Console, spec: SweepSpec) -> None:
-    """What is dangerous of the user's own losses, before anything is drawn; what cannot be trained ends it here."""
+    """What is dangerous about losses, before anything is drawn; a user's own that cannot be trained ends it here."""
     from bboxbench.experiments.recipe import Recipe
-    from bboxbench.experiments.resolve import loss_warnings
+    from bboxbench.experiments.resolve import loss_warnings, unit_warning
 
     for text in spec.losses:
-        for warning in loss_warnings(Recipe.parse(text, "loss")):
-            console.warn(warning)
+        recipe = Recipe.parse(text, "loss")
+        for warning in (*loss_warnings(recipe), unit_warning(recipe)):
+            if warning:
+                console.warn(warning)
 
 
 def _dry_run(console: Console, spec: SweepSpec, out: Path | None) -> None:

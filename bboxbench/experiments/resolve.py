@@ -16,7 +16,17 @@ from bboxbench.experiments.own_loss import Examined, examine
 from bboxbench.experiments.recipe import Recipe
 from bboxbench.losses.registry import clashes, own_path
 
-__all__ = ["canonical", "examined", "initializer", "loss", "loss_warnings", "make_loss", "optimizer", "source_sha256"]
+__all__ = [
+    "canonical",
+    "examined",
+    "initializer",
+    "loss",
+    "loss_warnings",
+    "make_loss",
+    "optimizer",
+    "source_sha256",
+    "unit_warning",
+]
 
 
 def _lookup(kind: str, name: str, module: Any, base: type) -> Any:
@@ -105,6 +115,18 @@ def loss_warnings(recipe: Recipe) -> list[str]:
         raise InputError(found.fault)
     clash = clashes().get(recipe.name)
     return [*([clash] if clash else []), *found.warnings]
+
+
+def unit_warning(recipe: Recipe) -> str | None:
+    """What to say of a loss whose default parameters are for pixels, where the boxes lie in [0, 1]; None of all others.
+
+    Raises:
+        InputError: unknown, or with a parameter it does not take.
+    """
+    card = getattr(type(make_loss(recipe)), "card", None)
+    if card is None or not card.unit_parameters or set(card.unit_parameters) & set(recipe.parameters):
+        return None
+    return f"The boxes of a sweep lie in [0, 1], and the loss '{recipe}' is for {card.units}."
 
 
 def initializer(recipe: Recipe, seed: int) -> Any:

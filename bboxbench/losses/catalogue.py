@@ -33,6 +33,7 @@ class LossCard:
         translation_invariant: the same wherever the pair of boxes lies.
         symmetric: the same with the boxes exchanged.
         units: what unit the boxes must be in for the default parameters, empty where it does not matter.
+        unit_parameters: those that make it fit another unit.
         inverted: what a step does to an inverted prediction inside its target: it "turns" round, "moves" otherwise, or
             "stays".
         point: what a step does to a prediction without area inside its target: it "grows", "moves" otherwise, or
@@ -54,6 +55,7 @@ class LossCard:
     point: Literal["grows", "moves", "stays"]
     translation_invariant: bool = True
     units: str = ""
+    unit_parameters: tuple[str, ...] = ()
     wrong_elsewhere: tuple[str, ...] = ()
 
 

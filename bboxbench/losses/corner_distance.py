@@ -154,6 +154,7 @@ class MPDIoULoss(ComposableLoss):
         inverted="turns",
         point="grows",
         units="pixels of a 200 x 100 picture; else give its width and height (1 and 1 for boxes in [0, 1])",
+        unit_parameters=("width", "height"),
         wrong_elsewhere=("Copies differ in whether W and H are the picture's or the enclosing box's.",),
     )
 

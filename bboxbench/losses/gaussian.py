@@ -173,6 +173,7 @@ class NWDLoss(CatalogueLoss):
         inverted="turns",
         point="grows",
         units="pixels, for C = 12.8; else give constant, as in constant=0.1 for boxes in [0, 1]",
+        unit_parameters=("constant",),
         wrong_elsewhere=("C has a unit that few copies state: 12.8 with boxes in [0, 1] is a loss of 0.05 at most.",),
     )
 
@@ -218,6 +219,7 @@ class GWDLoss(CatalogueLoss):
         inverted="turns",
         point="grows",
         units="pixels; else normalize=True, which needs none",
+        unit_parameters=("normalize",),
     )
 
     def __init__(

@@ -174,6 +174,7 @@ class SmoothL1Loss(CatalogueLoss):
         inverted="turns",
         point="grows",
         units="pixels: it bends at beta = 1; for boxes in [0, 1] give beta, as in beta=0.1",
+        unit_parameters=("beta",),
         wrong_elsewhere=("Called the same as Huber: Huber is beta times this, equal at 1 only.",),
     )
 
@@ -217,6 +218,7 @@ class HuberLoss(CatalogueLoss):
         inverted="turns",
         point="grows",
         units="pixels: it bends at delta = 1; for boxes in [0, 1] give delta, as in delta=0.1",
+        unit_parameters=("delta",),
         wrong_elsewhere=("keras.losses.Huber 3.15.1 leaves delta out of get_config: a loaded model has delta 1.",),
     )
 
@@ -263,6 +265,7 @@ class BalancedL1Loss(CatalogueLoss):
         inverted="turns",
         point="grows",
         units="pixels: it bends at beta = 1; for boxes in [0, 1] give beta, as in beta=0.1",
+        unit_parameters=("beta",),
         wrong_elsewhere=("In MMDetection the slope jumps where the parts meet, if beta is not 1.",),
     )
 

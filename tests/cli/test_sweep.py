@@ -264,3 +264,13 @@ def test_a_full_disk_ends_with_4_and_the_sweep_goes_on_when_there_is_room(
     _, error = again.communicate(timeout=300)
     assert again.returncode == 0, error
     assert len(pd.read_csv(tmp_path / "r" / "runs.csv")) == 4
+
+
+def test_a_loss_made_for_pixels_is_warned_of_unless_its_unit_is_given(
+    small_dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = words(small_dataset, tmp_path / "r", losses="mse,nwd,smooth_l1(beta=0.1),mpdiou(width=1,height=1)")
+    assert run(*asked, "--dry-run") == 0
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Warning: ")]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("Warning: The boxes of a sweep lie in [0, 1], and the loss 'nwd' is for pixels")

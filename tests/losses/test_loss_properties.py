@@ -200,10 +200,11 @@ def test_a_point_inside_its_target_does_what_the_card_says(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_loss_that_is_not_scale_invariant_says_what_units_it_needs(name):
     card = CARDS[name]
-    assert bool(card.units) <= (not card.scale_invariant)
     # Powers of the coordinates need no unit: another one is another learning rate.
     homogeneous = name in ("mse", "l1", "centre_point")
     assert bool(card.units) == (not card.scale_invariant and not homogeneous)
+    assert set(card.unit_parameters) <= set(type(get(name))._own)
+    assert bool(card.unit_parameters) <= bool(card.units)
 
 
 def test_these_tests_can_fail(monkeypatch):
