@@ -150,7 +150,7 @@ def _table(cards: Cards) -> str:
                     "**no**" if card.disjoint == "no" else card.disjoint,
                     *map(_yes, claims),
                     f"[{re.split('[:,;]', card.units)[0]}](#units)" if card.units else "",
-                    *("**stays**" if word == "stays" else word for word in (card.inverted, card.point)),
+                    *(f"**{word}**" if word in ("stays", "breaks") else word for word in (card.inverted, card.point)),
                 ]
             )
     return prose.COLUMNS + "\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"

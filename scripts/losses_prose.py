@@ -143,7 +143,7 @@ parameters. The tests hold every claim on random boxes, and have a counterexampl
 - **Inverted**: what a step does to a prediction with xmax < xmin or ymax < ymin inside its target. It "turns" round,
   "moves" otherwise, or "stays" for ever.
 - **Point**: what a step does to a prediction without width or height inside its target. It "grows", "moves" otherwise,
-  or "stays".
+  "stays", or "breaks": every coordinate becomes NaN.
 """
 
 COMPOSING = """\

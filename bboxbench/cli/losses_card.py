@@ -78,10 +78,14 @@ def properties(card: LossCard) -> dict[str, str]:
     pulls = {
         "yes": "a step brings the box nearer",
         "fades": "a step brings the box nearer, with a pull that fades with the distance until none is left",
-        "no": "no step brings the box nearer",
+        "no": "there are boxes that no step brings nearer",
     }
     turns = {"turns": "a step turns it round", "moves": "a step moves it, but does not turn it round"}
-    grows = {"grows": "a step lets it grow", "moves": "a step moves it, but does not let it grow"}
+    grows = {
+        "grows": "a step lets it grow",
+        "moves": "a step moves it, but does not let it grow",
+        "breaks": "a step makes it NaN",
+    }
     unit = "any, and the value is the same" if card.scale_invariant else "any, and the value scales with it"
     same, other = "the same value", "another value"
     return {

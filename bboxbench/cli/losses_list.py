@@ -29,8 +29,8 @@ PROPERTIES = {
     "at\nmost": ("16.1",),
     "no\noverlap": ("pulls", "fades", "none"),
     "inverted\nbox": ("turns", "moves", "stays"),
-    "no\narea": ("grows", "moves", "stays"),
-    "unit": ("any", "scales", "pixels", "matters"),
+    "no\narea": ("grows", "moves", "stays", "breaks"),
+    "unit": ("any", "scales", "pixels"),
 }
 """Columns for what a person chooses by, and the longest words that stand in each."""
 
@@ -38,7 +38,7 @@ LEGEND = (
     "at most: the largest value",
     "no overlap: a step pulls the box nearer, the pull fades far away, or is none",
     "inverted box, no area: what a step does to such a prediction in its target",
-    "unit of the boxes: any; or the value scales with it; or pixels, or it matters",
+    "unit of the boxes: any, or the value scales with it, or pixels by default",
 )
 """Below the table, as people read it."""
 
@@ -163,7 +163,7 @@ def _properties(values: dict[str, Any]) -> tuple[str, ...]:
 def unit(values: dict[str, Any]) -> str:
     """In a word what unit boxes may have: any, pixels, or any that the value then has, too."""
     if values["units"]:
-        return "pixels" if values["units"].startswith("pixels") else "matters"
+        return "pixels"
     return "any" if values["scale_invariant"] else "scales"
 
 

@@ -86,8 +86,9 @@ class BoundedIoULoss(CatalogueLoss):
     function = staticmethod(bounded_iou_loss)
     card = LossCard(
         family="IoU",
-        formula="sum of smooth_l1(b, beta); b = 1 - max((w_t - 2|dx|)/(w_t + 2|dx|), 0) and 1 - min(w_t/w, w/w_t), "
-        "the same with y and h; beta 0.2",
+        formula="sum of smooth_l1(b, beta) over four b: 1 - max((w_t - 2|dx|)/(w_t + 2|dx|), 0), 1 - min(w_t/w, "
+        "w/w_t), "
+        "and both with dy, h; beta 0.2",
         source="arXiv:1711.00164",
         purpose="IoU taken apart into centre and size, each by itself.",
         zero_iff_equal=True,

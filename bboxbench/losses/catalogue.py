@@ -36,8 +36,8 @@ class LossCard:
         unit_parameters: those that make it fit another unit.
         inverted: what a step does to an inverted prediction inside its target: it "turns" round, "moves" otherwise, or
             "stays".
-        point: what a step does to a prediction without area inside its target: it "grows", "moves" otherwise, or
-            "stays".
+        point: what a step does to a prediction without area inside its target: it "grows", "moves" otherwise,
+            "stays", or "breaks" (every coordinate becomes NaN).
         wrong_elsewhere: known wrong or differing versions, with where they were seen.
     """
 
@@ -52,7 +52,7 @@ class LossCard:
     scale_invariant: bool
     symmetric: bool
     inverted: Literal["turns", "moves", "stays"]
-    point: Literal["grows", "moves", "stays"]
+    point: Literal["grows", "moves", "stays", "breaks"]
     translation_invariant: bool = True
     units: str = ""
     unit_parameters: tuple[str, ...] = ()

@@ -108,11 +108,11 @@ class CentrePointLoss(CatalogueLoss):
     function = staticmethod(centre_point_loss)
     card = LossCard(
         family="Centre and size",
-        formula="dx^2 + dy^2 + size_weight (dw^2 + dh^2); also the root of each (distance euclidean), or over the "
-        "squared "
-        "diagonal of the enclosing or the true box (enclosing, target); size_weight 1",
+        formula="dx^2 + dy^2 + size_weight (dw^2 + dh^2), or by distance the root of each, or both over a squared "
+        "diagonal; size_weight 1",
         source="a plain distance",
-        purpose="What people try when corners fail; near MSE in other coordinates. size_weight=0 cannot learn a size.",
+        purpose="What people try when corners fail; near MSE in other coordinates. `size_weight=0` cannot learn a "
+        "size.",
         zero_iff_equal=True,
         upper_bound=None,
         monotone=True,

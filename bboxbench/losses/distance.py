@@ -185,7 +185,7 @@ class CIoULoss(ComposableLoss):
             "MMDetection's CIoULoss and YOLOv5 (issue 2376): 0/0 at a perfect match.",
             "KerasCV multiplies v by (4/pi^2)^2.",
             "Keras's compute_ciou lets the gradient through alpha, as did MMDetection once.",
-            "KerasCV's CIoULoss leaves parameters out of get_config.",
+            "KerasCV's CIoULoss leaves parameters out of `get_config`.",
             "Ultralytics' bbox_iou adds eps to the heights only.",
         ),
     )

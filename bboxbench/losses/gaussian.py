@@ -174,7 +174,9 @@ class NWDLoss(CatalogueLoss):
         point="grows",
         units="pixels, for C = 12.8; else give constant, as in constant=0.1 for boxes in [0, 1]",
         unit_parameters=("constant",),
-        wrong_elsewhere=("C has a unit that few copies state: 12.8 with boxes in [0, 1] is a loss of 0.05 at most.",),
+        wrong_elsewhere=(
+            "C has a unit that few copies state: 12.8 with boxes in [0, 1] is a loss of about 0.1 at most.",
+        ),
     )
 
     def __init__(self, *, constant: float = 12.8, **options: Unpack[LossOptions]) -> None:

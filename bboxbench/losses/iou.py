@@ -313,7 +313,7 @@ class UnguardedIoULoss(CatalogueLoss):
         scale_invariant=True,
         symmetric=True,
         inverted="stays",
-        point="moves",
+        point="breaks",
         wrong_elsewhere=("This is the wrong version, kept on purpose.",),
     )
 

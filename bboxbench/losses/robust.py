@@ -219,7 +219,9 @@ class HuberLoss(CatalogueLoss):
         point="grows",
         units="pixels: it bends at delta = 1; for boxes in [0, 1] give delta, as in delta=0.1",
         unit_parameters=("delta",),
-        wrong_elsewhere=("keras.losses.Huber 3.15.1 leaves delta out of get_config: a loaded model has delta 1.",),
+        wrong_elsewhere=(
+            "`keras.losses.Huber` 3.15.1 leaves `delta` out of `get_config`: a loaded model has delta 1.",
+        ),
     )
 
     def __init__(self, *, delta: float = 1.0, **options: Unpack[LossOptions]) -> None:

@@ -22,12 +22,12 @@ def shape_iou_terms(true: Corners, pred: Corners, *, scale: float, theta: float,
     """The parts of `shape_iou_loss`: the shortfall, the weighted distance, and half of the weighted shape cost."""
     width, height = (ops.log(at_least(side, eps)) for side in clamped_size(true))
     # 2 w^s / (w^s + h^s), without a power that could overflow.
-    ww = 2 * ops.sigmoid(scale * (width - height))
-    hh = 2 - ww
+    a_w = 2 * ops.sigmoid(scale * (width - height))
+    a_h = 2 - a_w
     dx, dy = centre_offset(true, pred)
     diagonal = at_least(enclosing_squared_diagonal(true, pred), eps)
-    distance = (hh * ops.square(dx) + ww * ops.square(dy)) / diagonal
-    return Terms(shortfall(true, pred, eps), (distance, shape_cost(true, pred, (hh, ww), theta, eps) / 2))
+    distance = (a_h * ops.square(dx) + a_w * ops.square(dy)) / diagonal
+    return Terms(shortfall(true, pred, eps), (distance, shape_cost(true, pred, (a_h, a_w), theta, eps) / 2))
 
 
 def shape_iou_loss(
@@ -39,11 +39,11 @@ def shape_iou_loss(
     eps: float = 1e-7,
     bounding_box_format: str = "xyxy",
 ) -> Tensor:
-    """Shape-IoU, ``1 - I/U + (hh dx^2 + ww dy^2)/c^2 + Omega/2``, weighted by the shape of the true box.
+    """Shape-IoU, ``1 - I/U + (a_h dx^2 + a_w dy^2)/c^2 + Omega/2``, weighted by the shape of the true box.
 
-    ``ww = 2 w_t^s / (w_t^s + h_t^s)`` and ``hh = 2 h_t^s / (w_t^s + h_t^s)``, where s is ``scale``: across a long box
-    an offset counts more than along it. ``Omega = sum of (1 - exp(-k |w - w_t| / max(w, w_t)))^theta`` with k = hh for
-    the width and ww for the height. Differences of sizes keep their sign: an inverted box is turned round, a point
+    ``a_w = 2 w_t^s / (w_t^s + h_t^s)`` and ``a_h = 2 h_t^s / (w_t^s + h_t^s)``, where s is ``scale``: across a long box
+    an offset counts more than along it. ``Omega = sum of (1 - exp(-k |w - w_t| / max(w, w_t)))^theta`` with k = a_h for
+    the width and a_w for the height. Differences of sizes keep their sign: an inverted box is turned round, a point
     grows. Finite for all finite boxes.
 
     Source: arXiv:2312.17663.
@@ -98,8 +98,8 @@ class ShapeIoULoss(ComposableLoss):
     terms_of = staticmethod(shape_iou_terms)
     card = LossCard(
         family="Reweighted",
-        formula="1 - I/U + (hh dx^2 + ww dy^2)/c^2 + Omega/2; ww = 2 w_t^s/(w_t^s + h_t^s), hh = 2 - ww, "
-        "Omega = sum of (1 - exp(-k |w - w_t|/max(w, w_t)))^4 over w (k = hh), h (k = ww); s 0",
+        formula="1 - I/U + (a_h dx^2 + a_w dy^2)/c^2 + Omega/2; a_w = 2 w_t^s/(w_t^s + h_t^s), a_h = 2 - a_w, Omega = "
+        "(1 - exp(-a_h |w - w_t|/max(w, w_t)))^4, plus the same with a_w, h; s 0",
         source="arXiv:2312.17663",
         purpose="For long objects: an offset across the box counts more than one along it (with scale above 0).",
         zero_iff_equal=True,

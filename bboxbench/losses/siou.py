@@ -109,8 +109,8 @@ class SIoULoss(ComposableLoss):
     terms_of = staticmethod(siou_terms)
     card = LossCard(
         family="Enclosing box and distance",
-        formula="1 - I/U + (Delta + Omega)/2; Delta = sum of 1 - exp(-(2 - Lambda) (d/C)^2) over x, y, "
-        "Omega = sum of (1 - exp(-|w - w_t|/max(w, w_t)))^4 over w, h, Lambda = sin(2 arcsin(|dy|/sigma))",
+        formula="1 - I/U + (Delta + Omega)/2; Delta = 1 - exp(-(2 - Lambda) (dx/C_w)^2), plus the same with dy, C_h; "
+        "Omega = (1 - exp(-|w - w_t|/max(w, w_t)))^4, plus the same with h; Lambda = sin(2 arcsin(|dy|/sigma))",
         source="arXiv:2205.12740",
         purpose="Draws a box onto the nearer axis of its target first, then along it.",
         zero_iff_equal=True,
