@@ -89,7 +89,9 @@ Write `BoxAccuracy` where you would write `"accuracy"`: on four outputs Keras's 
 is the largest, and can read 90 % while no box is right.
 
 A saved model that was compiled with one of these loads in another process once `bboxbench.losses` and
-`bboxbench.metrics` are imported there: that is what makes the names known to Keras.
+`bboxbench.metrics` are imported there: that is what makes the names known to Keras for
+loading. `compile` takes the object, `loss=GIoULoss()`; a name such as `"giou"` is for the command line and
+`bboxbench.losses.get`.
 """
 
 CONTRACTS = """\
@@ -142,8 +144,8 @@ parameters. The tests hold every claim on random boxes, and have a counterexampl
 - **Unit**: what the defaults are made for, see [units](#units).
 - **Inverted**: what a step does to a prediction with xmax < xmin or ymax < ymin inside its target. It "turns" round,
   "moves" otherwise, or "stays" for ever.
-- **Point**: what a step does to a prediction without width or height inside its target. It "grows", "moves" otherwise,
-  "stays", or "breaks": every coordinate becomes NaN.
+- **Point**: what a step does to a prediction with neither width nor height inside its target. It "grows", "moves"
+  otherwise, "stays", or "breaks": every coordinate becomes NaN.
 """
 
 COMPOSING = """\
@@ -151,7 +153,8 @@ COMPOSING = """\
 
 Most losses are `1 - IoU + penalties`. Three change the parts of another one: `AlphaIoULoss` raises each to a power,
 `InnerIoULoss` and `FocalerIoULoss` put another overlap in the place of IoU and keep the penalties. `base` is a name, or
-a loss with its own parameters; they go round each other as well, and are saved with all their parts.
+a loss with its own parameters; they go round each other as well, and are saved with all their parts. On a command line
+a base is a name, with its default parameters: `"alpha_iou(base=ciou,alpha=2)"`.
 
 ```python
 from bboxbench.losses import AlphaIoULoss, CIoULoss, FocalerIoULoss, InnerIoULoss
@@ -192,7 +195,8 @@ print(f"{model.loss.iou_mean:.2f}")
 
 The authors' code keeps it in a variable inside the loss. In Keras such a variable is not among the model's: it is lost
 on saving, JAX freezes it at its first value, and `evaluate` changes it. A number is part of the compiled step instead,
-so each epoch compiles it anew: some seconds for a large model.
+so each epoch compiles it anew: some seconds for a large model. `bboxbench sweep` runs no callback: there `iou_mean`
+stays as it is given.
 """
 
 OWN = """\
@@ -200,9 +204,9 @@ OWN = """\
 
 On a command line, in a spec and in `get`, `package.module:Name` stands where a name does. `Name` is a
 `keras.losses.Loss` class, or a function `(y_true, y_pred)` that gives one value a box. Say this is the file
-`my_losses.py`:
+`distances.py`:
 
-<!-- file: my_losses.py -->
+<!-- file: distances.py -->
 ```python
 import keras
 
@@ -214,7 +218,7 @@ def taxicab(y_true, y_pred, weight=1.0):
 ```python
 from bboxbench import losses
 
-loss = losses.get("my_losses:taxicab", weight=0.5)
+loss = losses.get("distances:taxicab", weight=0.5)
 print(float(loss([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
 ```
 

@@ -93,7 +93,7 @@ def properties(card: LossCard) -> dict[str, str]:
         "moved away": f"{'never' if card.monotone else 'sometimes'} falls while a box moves straight off its target",
         "no overlap": pulls[card.disjoint],
         "inverted": f"inside its target {turns.get(card.inverted, 'it stays')}",
-        "no area": f"inside its target {grows.get(card.point, 'it stays')}",
+        "a point": f"inside its target {grows.get(card.point, 'it stays')}",
         "unit": card.units or unit,
         "shifted": f"{same if card.translation_invariant else other} with both boxes elsewhere",
         "exchanged": f"{same if card.symmetric else other} with true and predicted box exchanged",
@@ -119,7 +119,15 @@ def snippet(made: Any, call: str, imports: list[str]) -> str:
         "",
         f"true, pred = np.array({_TRUE}), np.array({_PRED})",
         f"loss = {call}",
-        '# model.compile(optimizer="adam", loss=loss)',
+        *(
+            [
+                "# the mean needs a metric and a callback: from bboxbench.metrics import MeanBoxIoU",
+                '# model.compile(optimizer="adam", loss=loss, metrics=[MeanBoxIoU()])',
+                "# model.fit(..., callbacks=[bboxbench.losses.WIoUMean()])",
+            ]
+            if hasattr(made, "iou_mean")
+            else ['# model.compile(optimizer="adam", loss=loss)']
+        ),
         f"print(round(float(loss(true, pred){'[0]' if unreduced else ''}), 4))  # {round(float(values.sum()), 4)}",
     ]
     return "\n".join(lines)

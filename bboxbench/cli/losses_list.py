@@ -29,7 +29,7 @@ PROPERTIES = {
     "at\nmost": ("16.1",),
     "no\noverlap": ("pulls", "fades", "none"),
     "inverted\nbox": ("turns", "moves", "stays"),
-    "no\narea": ("grows", "moves", "stays", "breaks"),
+    "a\npoint": ("grows", "moves", "stays", "breaks"),
     "unit": ("any", "scales", "pixels"),
 }
 """Columns for what a person chooses by, and the longest words that stand in each."""
@@ -37,7 +37,7 @@ PROPERTIES = {
 LEGEND = (
     "at most: the largest value",
     "no overlap: a step pulls the box nearer, the pull fades far away, or is none",
-    "inverted box, no area: what a step does to such a prediction in its target",
+    "inverted box, a point: what a step does to such a prediction in its target",
     "unit of the boxes: any, or the value scales with it, or pixels by default",
 )
 """Below the table, as people read it."""

@@ -102,9 +102,8 @@ def _print(out: RichConsole, values: dict[str, Any]) -> None:
     common = [each["name"] for each in values["parameters"] if each["name"] in COMMON]
     _section(out, "Parameters", [*own, *([(", ".join(common), "as in every Keras loss")] if common else [])])
     changed = any(each.get("default", each["value"]) != each["value"] for each in values["parameters"])
-    _section(
-        out, "Properties, at the default parameters" if changed else "Properties", list(values["properties"].items())
-    )
+    title = "Properties at the default parameters, which are not these" if changed else "Properties"
+    _section(out, title, list(values["properties"].items()))
     _section(out, "Known wrong or differing elsewhere", [("-", text) for text in values.get("wrong_elsewhere", ())])
     _section(out, "Found when it was tried", [("-", text) for text in values.get("found", ())])
     _section(out, "Use it", [])

@@ -48,7 +48,9 @@ def simulate(
     points: Annotated[
         int, typer.Option(parser=whole_number(1, 100_000), metavar="N", help="Starting points; 343 boxes at each.")
     ] = 5000,
-    steps: Annotated[int, typer.Option(parser=whole_number(1, 10_000), metavar="N", help="Of gradient descent.")] = 200,
+    steps: Annotated[
+        int, typer.Option(parser=whole_number(1, 10_000), metavar="N", help="Steps of gradient descent.")
+    ] = 200,
     seed: Annotated[
         int, typer.Option(parser=whole_number(0, 2**63 - 1), metavar="N", help="The same seed draws the same points.")
     ] = 0,
@@ -63,7 +65,10 @@ def simulate(
         ),
     ] = None,
     threads: Annotated[
-        int, typer.Option(parser=whole_number(0), metavar="N", help="They change no result; 0: all usable cores.")
+        int,
+        typer.Option(
+            parser=whole_number(0), metavar="N", help="Threads; any number gives the same result; 0: all usable cores."
+        ),
     ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.")] = False,
@@ -84,13 +89,20 @@ def simulate(
         from bboxbench.experiments.runtime import start_tensorflow
 
         threads = start_tensorflow(threads)
+        from bboxbench.experiments.recipe import Recipe
+        from bboxbench.experiments.resolve import loss_warnings
         from bboxbench.experiments.simulation_results import run_simulation
+    for text in spec.losses:
+        for warning in loss_warnings(Recipe.parse(text, "loss")):
+            console.warn(warning)
     with _View(console) as view:
         result = run_simulation(spec, out, view, threads)
     if not as_json:
         # Off a terminal Rich would assume 80 columns and fold names; a file has room.
         wide = console.stdout if console.stdout.is_terminal else RichConsole(width=120, highlight=False)
         wide.print(summary_table(result.summary, spec.steps))
+        if (result.summary["non_finite"] > 0).any():
+            console.show("mean, median and p95 are of the finite cases alone")
     for path in result.written:
         console.show(f"  {path}")
     rows, paths = result.summary.to_dict("records"), [str(path) for path in result.written]

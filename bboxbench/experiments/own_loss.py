@@ -155,8 +155,9 @@ def _batch_fault(name: str, call: Call, true: Array, pred: Array, values: Array)
         if _changes(value, alone).any():
             yield (
                 f"Expected the loss '{name}' to give a box the same value in any batch. Received: {value:.4g} beside "
-                f"others and {alone[0]:.4g} beside itself, for true {_box(true[index])}, predicted "
-                f"{_box(pred[index])}. Give each mean, sum, maximum or norm axis=-1."
+                f"others and {alone[0]:.4g} in a batch of its own, for true {_box(true[index])}, predicted "
+                f"{_box(pred[index])}. Reduce over the four numbers of a box, axis=-1, alone: a maximum or norm of the "
+                "whole batch is in it."
             )
             return
 

@@ -24,7 +24,9 @@ class Recipe:
 
     @classmethod
     def parse(cls, text: str, kind: str) -> Recipe:
-        """Read ``name`` or ``name(key=value,...)``; values are Python literals: numbers, strings, booleans, tuples.
+        """Read ``name`` or ``name(key=value,...)``.
+
+        Values are bare words or Python literals: numbers, strings, booleans, tuples.
 
         Args:
             text: what the person wrote.
@@ -47,7 +49,11 @@ class Recipe:
                 or any(word.arg is None for word in call.keywords)
             ):
                 raise ValueError
-            parameters = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+            # A bare word is a text: a shell takes quotes away, and base=ciou says what is meant.
+            parameters = {
+                str(word.arg): word.value.id if isinstance(word.value, ast.Name) else ast.literal_eval(word.value)
+                for word in call.keywords
+            }
             if len(parameters) < len(call.keywords):
                 raise ValueError
         except (SyntaxError, ValueError):

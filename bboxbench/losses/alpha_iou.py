@@ -45,7 +45,7 @@ def alpha_iou_loss(
         y_pred: predicted boxes, shape (..., 4).
         base: a registered name, or a loss, of the form ``1 - IoU + penalties``: ``base="ciou"``, ``base=CIoULoss()``.
         alpha: above 0 and at most 4, the power.
-        eps: 0 < eps < 1. Below it the power is a straight line to 0, so that its gradient stays finite.
+        eps: 1e-10 <= eps < 1. Below it the power is a straight line to 0, so that its gradient stays finite.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -71,12 +71,12 @@ class AlphaIoULoss(WrapperLoss):
     Args:
         base: a registered name, or a loss, of the form ``1 - IoU + penalties``.
         alpha: above 0 and at most 4, the power.
-        eps: 0 < eps < 1. Below it the power is a straight line to 0, so that its gradient stays finite.
+        eps: 1e-10 <= eps < 1. Below it the power is a straight line to 0, so that its gradient stays finite.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range, or the base of another form.
+        ValueError: if a parameter is out of its range, the format unknown, or the base of another form.
 
     >>> from bboxbench.losses import AlphaIoULoss, CIoULoss
     >>> print(float(AlphaIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
@@ -109,6 +109,6 @@ class AlphaIoULoss(WrapperLoss):
         super().__init__(
             base=base,
             alpha=check_number("alpha", alpha, above=0, at_most=4),
-            eps=check_number("eps", eps, above=0, below=1),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )

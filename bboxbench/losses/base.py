@@ -13,7 +13,7 @@ from bboxbench.losses.geometry import check_box_format, computing_dtype
 from bboxbench.losses.numerics import Tensor
 from bboxbench.losses.weights import box_weights
 
-__all__ = ["BoxLoss", "FunctionLoss", "check_number", "check_option"]
+__all__ = ["BoxLoss", "FunctionLoss", "check_flag", "check_number", "check_option"]
 
 Option = TypeVar("Option", bound=str)
 
@@ -71,6 +71,17 @@ def check_option(name: str, value: Any, options: Sequence[Option]) -> Option:
     return value  # type: ignore[return-value]  # one of them, as was just seen
 
 
+def check_flag(name: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False; a text would count as True whatever it says.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"Expected {name} to be True or False. Received: {name}={value!r}")
+    return value
+
+
 def _as_float(value: Any) -> float:
     try:
         return float(value)
@@ -97,8 +108,8 @@ class BoxLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras ships no types
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
         sample_weight: optional weights, of the shape of the boxes without their last axis or of its first axes: for
-            boxes (B, N, 4) a weight (B,) counts for all N boxes of a sample. Where the weight is 0, a true box may
-            hold anything, NaN included.
+            boxes (B, N, 4) a weight (B,) counts for all N boxes of a sample. Where the weight is 0, or Keras's mask
+            leaves a box out, a true box may hold anything, NaN included.
 
     Returns:
         A scalar, or shape (...) when the reduction is "none". An empty batch gives 0.
@@ -122,12 +133,16 @@ class BoxLoss(keras.losses.Loss):  # type: ignore[misc]  # Keras ships no types
             boxes if ops.is_tensor(boxes) else ops.convert_to_tensor(boxes, dtype=self.dtype)
             for boxes in (y_true, y_pred)
         )
+        boxes = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         if sample_weight is not None:
+            sample_weight = box_weights(sample_weight, boxes, self.dtype)
+        mask = getattr(y_pred, "_keras_mask", None)
+        for weight in (sample_weight, mask):
+            if weight is None:
+                continue
             # A true box that is NaN, as padding may be, times weight 0 is NaN still and would reach every weight of the
             # network. Where nothing counts, the target becomes what the prediction already is.
-            boxes = ops.convert_to_tensor(y_pred, dtype=self.dtype)
-            sample_weight = box_weights(sample_weight, boxes, self.dtype)
-            unused = ops.expand_dims(ops.equal(sample_weight, 0), axis=-1)
+            unused = ops.expand_dims(ops.equal(box_weights(weight, boxes, self.dtype), 0), axis=-1)
             y_true = ops.where(unused, ops.stop_gradient(boxes), ops.convert_to_tensor(y_true, dtype=self.dtype))
         loss = super().__call__(y_true, y_pred, sample_weight)
         if self.reduction not in (None, "none") and len(loss.shape) > 0:

@@ -31,8 +31,8 @@ def bounded_iou_loss(
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        beta: above 0, where the smooth L1 turns from squared to straight.
-        eps: 0 < eps < 1. The smallest length divided by, in units of the coordinates.
+        beta: at least 1e-6, where the smooth L1 turns from squared to straight.
+        eps: 1e-10 <= eps < 1. The smallest length divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -70,13 +70,13 @@ class BoundedIoULoss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 4 - 2 beta] for beta up to 1.
 
     Args:
-        beta: above 0, where the smooth L1 turns from squared to straight.
-        eps: 0 < eps < 1. The smallest length divided by, in units of the coordinates.
+        beta: at least 1e-6, where the smooth L1 turns from squared to straight.
+        eps: 1e-10 <= eps < 1. The smallest length divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import BoundedIoULoss
     >>> print(f"{float(BoundedIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -104,5 +104,7 @@ class BoundedIoULoss(CatalogueLoss):
 
     def __init__(self, *, beta: float = 0.2, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
         super().__init__(
-            beta=check_number("beta", beta, above=0), eps=check_number("eps", eps, above=0, below=1), **options
+            beta=check_number("beta", beta, at_least=1e-6),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
+            **options,
         )

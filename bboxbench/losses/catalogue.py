@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypedDict
 
+import keras
+
 from bboxbench.losses.base import BoxLoss
 from bboxbench.losses.numerics import Tensor
 
@@ -36,8 +38,8 @@ class LossCard:
         unit_parameters: those that make it fit another unit.
         inverted: what a step does to an inverted prediction inside its target: it "turns" round, "moves" otherwise, or
             "stays".
-        point: what a step does to a prediction without area inside its target: it "grows", "moves" otherwise,
-            "stays", or "breaks" (every coordinate becomes NaN).
+        point: what a step does to a prediction that is a point, neither wide nor high, inside its target: it "grows",
+            "moves" otherwise, "stays", or "breaks" (every coordinate becomes NaN).
         wrong_elsewhere: known wrong or differing versions, with where they were seen.
     """
 
@@ -87,16 +89,24 @@ class CatalogueLoss(BoxLoss):
         super().__init_subclass__(**kwargs)
         if not hasattr(cls, "function"):
             return  # a kind of loss, not a loss
+        if cls.__module__.startswith("bboxbench."):
+            # So that a model compiled with the function itself can be loaded again.
+            keras.saving.register_keras_serializable(package="bboxbench")(cls.function)
         of_function = inspect.signature(cls.function).parameters.values()
         cls._own = tuple(p.name for p in of_function if p.kind is p.KEYWORD_ONLY and p.name != "bounding_box_format")
-        own = [p for p in inspect.signature(cls.__init__).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        own = [
+            p.replace(kind=p.KEYWORD_ONLY)
+            for p in list(inspect.signature(cls.__init__).parameters.values())[1:]
+            if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        ]
         common = [p for p in inspect.signature(BoxLoss.__init__).parameters.values() if p.kind is p.KEYWORD_ONLY]
         default_name = cls.function.__name__
         common = [p.replace(default=default_name) if p.name == "name" else p for p in common]
         cls.__signature__ = inspect.Signature([*own, *(p for p in common if p.name not in {q.name for q in own})])
 
     def __init__(self, **parameters: Any) -> None:
-        own = {name: parameters.pop(name) for name in self._own}
+        defaults = inspect.signature(self.function).parameters
+        own = {name: parameters.pop(name, defaults[name].default) for name in self._own}
         super().__init__(**{"name": self.function.__name__, **parameters})
         for name, value in own.items():
             setattr(self, name, value)

@@ -50,9 +50,9 @@ def centre_point_loss(
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        size_weight: at least 0.
+        size_weight: 0 to 1e6.
         distance: one of "squared", "euclidean", "enclosing", "target".
-        eps: 0 < eps < 1. The smallest squared diagonal divided by, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest squared diagonal divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -60,7 +60,7 @@ def centre_point_loss(
         "target": no unit.
 
     Raises:
-        ValueError: on an unknown format, or shapes that are not those of boxes.
+        ValueError: on an unknown format or option, or shapes that are not those of boxes.
 
     >>> from bboxbench.losses import centre_point_loss
     >>> print(float(centre_point_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])))  # centre 1 off, width 2 off
@@ -68,6 +68,7 @@ def centre_point_loss(
     >>> print(float(centre_point_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0], distance="euclidean")))
     3.0
     """
+    check_option("distance", distance, DISTANCES)
     true, pred = to_corners(y_true, y_pred, bounding_box_format)
     dx, dy = centre_offset(true, pred)
     dw, dh = (p - t for t, p in zip(size(true), size(pred), strict=True))
@@ -90,15 +91,15 @@ class CentrePointLoss(CatalogueLoss):
     ``size_weight=0`` it cannot learn a size; with 1 it is close to MSE in other coordinates.
 
     Args:
-        size_weight: at least 0.
+        size_weight: 0 to 1e6.
         distance: "squared", "euclidean", "enclosing" (over the enclosing box's diagonal) or "target" (over the true
             box's).
-        eps: 0 < eps < 1. The smallest squared diagonal divided by, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest squared diagonal divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import CentrePointLoss
     >>> print(float(CentrePointLoss(size_weight=0)([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
@@ -133,8 +134,8 @@ class CentrePointLoss(CatalogueLoss):
         **options: Unpack[LossOptions],
     ) -> None:
         super().__init__(
-            size_weight=check_number("size_weight", size_weight, at_least=0),
+            size_weight=check_number("size_weight", size_weight, at_least=0, at_most=1e6),
             distance=check_option("distance", distance, DISTANCES),
-            eps=check_number("eps", eps, above=0, below=1),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import keras
+from keras import ops
 
 from bboxbench.losses import registry
 from bboxbench.losses.catalogue import CatalogueLoss
 from bboxbench.losses.geometry import Corners, overlap_areas
 from bboxbench.losses.numerics import Tensor, at_least
 
-__all__ = ["ComposableLoss", "Terms", "WrapperLoss", "base_loss", "bases", "shortfall"]
+__all__ = ["ComposableLoss", "Terms", "WrapperLoss", "base_loss", "bases", "shortfall", "shortfall_of"]
 
 
 class Terms(NamedTuple):
@@ -45,8 +46,17 @@ def shortfall(true: Corners, pred: Corners, eps: float) -> Tensor:
     The same wherever the union exceeds ``eps``, exact for boxes that nearly match, and 0 for two identical boxes
     without area.
     """
-    shared, union = overlap_areas(true, pred)
-    return (union - shared) / at_least(union, eps)
+    return shortfall_of(*overlap_areas(true, pred), eps)
+
+
+def shortfall_of(shared: Tensor, whole: Tensor, eps: float) -> Tensor:
+    """``1 - shared / whole`` of areas, shape (...), without a gradient where nothing is shared.
+
+    There the value is 1 whatever the boxes, but the gradients of ``whole`` would cancel to rounding errors only, and an
+    optimizer that normalises its steps, as Adam, would walk boxes away on them.
+    """
+    whole = ops.where(ops.equal(shared, 0), ops.stop_gradient(whole), whole)
+    return (whole - shared) / at_least(whole, eps)
 
 
 class ComposableLoss(CatalogueLoss):
@@ -100,7 +110,7 @@ class WrapperLoss(ComposableLoss):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> WrapperLoss:
         """The way back from `get_config`."""
-        base = config["base"]
-        if not isinstance(base, str):
-            base = keras.saving.deserialize_keras_object(base)
-        return cls(**{**config, "base": base})
+        base = config.get("base")
+        if isinstance(base, dict):
+            config = {**config, "base": keras.saving.deserialize_keras_object(base)}
+        return cls(**config)

@@ -128,7 +128,7 @@ class MSELoss(CatalogueLoss):
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if the format is unknown.
 
     >>> from bboxbench.losses import MSELoss
     >>> print(float(MSELoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
@@ -168,7 +168,7 @@ class L1Loss(CatalogueLoss):
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if the format is unknown.
 
     >>> from bboxbench.losses import L1Loss
     >>> print(float(L1Loss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
@@ -209,7 +209,7 @@ class LogCoshLoss(CatalogueLoss):
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if the format is unknown.
 
     >>> from bboxbench.losses import LogCoshLoss
     >>> print(f"{float(LogCoshLoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -231,7 +231,7 @@ class LogCoshLoss(CatalogueLoss):
         inverted="turns",
         point="grows",
         units="pixels: it bends at 1; for boxes in [0, 1] it is half of MSE, as good as",
-        wrong_elsewhere=("ln(cosh(d)) as it stands overflows in float32 from |d| = 89 on.",),
+        wrong_elsewhere=("ln(cosh(d)) as it stands overflows in float32 from |d| = 90 on.",),
     )
 
     def __init__(self, **options: Unpack[LossOptions]) -> None:

@@ -56,9 +56,9 @@ def mpdiou_loss(
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        width: above 0, the picture's, in the unit of the boxes. The default is that of bboxbench's own pictures.
-        height: above 0, the picture's, in the unit of the boxes.
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        width: at least 1, the picture's, in the unit of the boxes. The default is that of bboxbench's own pictures.
+        height: at least 1, the picture's, in the unit of the boxes.
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -91,8 +91,8 @@ def sca_loss(
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        alpha: at least 0, how much the corners count.
-        eps: 0 < eps < 1. The smallest length divided by, in units of the coordinates.
+        alpha: 0 to 1e6, how much the corners count.
+        eps: 1e-10 <= eps < 1. The smallest length divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -124,14 +124,14 @@ class MPDIoULoss(ComposableLoss):
     boxes.
 
     Args:
-        width: above 0, the picture's, in the unit of the boxes: 1 for coordinates in [0, 1].
-        height: above 0, the picture's, in the unit of the boxes: 1 for coordinates in [0, 1].
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        width: at least 1, the picture's, in the unit of the boxes: 1 for coordinates in [0, 1].
+        height: at least 1, the picture's, in the unit of the boxes: 1 for coordinates in [0, 1].
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import MPDIoULoss
     >>> print(float(MPDIoULoss(width=8, height=8)([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
@@ -162,9 +162,9 @@ class MPDIoULoss(ComposableLoss):
         self, *, width: float = 200.0, height: float = 100.0, eps: float = 1e-7, **options: Unpack[LossOptions]
     ) -> None:
         super().__init__(
-            width=check_number("width", width, above=0),
-            height=check_number("height", height, above=0),
-            eps=check_number("eps", eps, above=0, below=1),
+            width=check_number("width", width, at_least=1),
+            height=check_number("height", height, at_least=1),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )
 
@@ -177,13 +177,13 @@ class SCALoss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 4 + 2 alpha] for boxes that are not inverted.
 
     Args:
-        alpha: at least 0, how much the corners count.
-        eps: 0 < eps < 1. The smallest length divided by, in units of the coordinates.
+        alpha: 0 to 1e6, how much the corners count.
+        eps: 1e-10 <= eps < 1. The smallest length divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import SCALoss
     >>> print(f"{float(SCALoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -208,7 +208,7 @@ class SCALoss(CatalogueLoss):
 
     def __init__(self, *, alpha: float = 1.0, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
         super().__init__(
-            alpha=check_number("alpha", alpha, at_least=0),
-            eps=check_number("eps", eps, above=0, below=1),
+            alpha=check_number("alpha", alpha, at_least=0, at_most=1e6),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )

@@ -8,8 +8,9 @@ import keras
 
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
+from bboxbench.losses.composition import shortfall_of
 from bboxbench.losses.geometry import area, intersection_area, to_corners
-from bboxbench.losses.numerics import Tensor, at_least
+from bboxbench.losses.numerics import Tensor
 from bboxbench.losses.registry import register
 
 __all__ = ["BoxDiceLoss", "box_dice_loss"]
@@ -27,7 +28,7 @@ def box_dice_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        eps: 0 < eps < 1. The smallest sum of areas, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest sum of areas, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -42,8 +43,7 @@ def box_dice_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding
     0.3333
     """
     true, pred = to_corners(y_true, y_pred, bounding_box_format)
-    both = area(true) + area(pred)
-    return (both - 2 * intersection_area(true, pred)) / at_least(both, eps)
+    return shortfall_of(2 * intersection_area(true, pred), area(true) + area(pred), eps)
 
 
 @register("box_dice")
@@ -54,12 +54,12 @@ class BoxDiceLoss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 1].
 
     Args:
-        eps: 0 < eps < 1. The smallest sum of areas, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest sum of areas, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import BoxDiceLoss
     >>> print(f"{float(BoxDiceLoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -83,4 +83,4 @@ class BoxDiceLoss(CatalogueLoss):
     )
 
     def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
-        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+        super().__init__(eps=check_number("eps", eps, at_least=1e-10, below=1), **options)

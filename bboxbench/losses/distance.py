@@ -40,7 +40,7 @@ def diou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -86,7 +86,7 @@ def ciou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        eps: 0 < eps < 1. The smallest length, squared length or area divided by, in units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest length, squared length or area divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -111,12 +111,12 @@ class DIoULoss(ComposableLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 2].
 
     Args:
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import DIoULoss
     >>> print(float(DIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
@@ -142,7 +142,7 @@ class DIoULoss(ComposableLoss):
     )
 
     def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
-        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+        super().__init__(eps=check_number("eps", eps, at_least=1e-10, below=1), **options)
 
 
 @register("ciou")
@@ -153,12 +153,12 @@ class CIoULoss(ComposableLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 3].
 
     Args:
-        eps: 0 < eps < 1. The smallest length, squared length or area divided by, in units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest length, squared length or area divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import CIoULoss
     >>> print(f"{float(CIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.5f}")
@@ -172,7 +172,7 @@ class CIoULoss(ComposableLoss):
         formula="1 - I/U + rho^2/c^2 + alpha v; v = 4/pi^2 (atan(w_t/h_t) - atan(w/h))^2, alpha = v / (1 - I/U + v), "
         "no gradient through alpha",
         source="arXiv:1911.08287, arXiv:2005.03572",
-        purpose="DIoU that also learns the aspect ratio; the default of many one-stage detectors.",
+        purpose="DIoU that also learns the aspect ratio.",
         zero_iff_equal=True,
         upper_bound=3.0,
         monotone=True,
@@ -191,4 +191,4 @@ class CIoULoss(ComposableLoss):
     )
 
     def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
-        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+        super().__init__(eps=check_number("eps", eps, at_least=1e-10, below=1), **options)

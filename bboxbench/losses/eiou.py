@@ -7,7 +7,7 @@ from typing import Unpack
 import keras
 from keras import ops
 
-from bboxbench.losses.base import check_number
+from bboxbench.losses.base import check_flag, check_number
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
 from bboxbench.losses.composition import ComposableLoss, Terms, shortfall
 from bboxbench.losses.distance import centre_penalty
@@ -39,7 +39,7 @@ def eiou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -75,11 +75,11 @@ def focal_eiou_loss(
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        gamma: at least 0, how much the overlap counts; 0 is `eiou_loss`.
+        gamma: 0 to 100, how much the overlap counts; 0 is `eiou_loss`.
         weight_gradient: whether the gradient goes through the weight too. False, as the code that detectors train with
             has it: the weight is a constant.
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates; an IoU
-            below it counts by a straight line in place of the power.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates; an
+            IoU below it counts by a straight line in place of the power.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -107,12 +107,12 @@ class EIoULoss(ComposableLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 4] for boxes that are not inverted.
 
     Args:
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import EIoULoss
     >>> print(float(EIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
@@ -143,7 +143,7 @@ class EIoULoss(ComposableLoss):
     )
 
     def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
-        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+        super().__init__(eps=check_number("eps", eps, at_least=1e-10, below=1), **options)
 
 
 @register("focal_eiou")
@@ -154,14 +154,14 @@ class FocalEIoULoss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 4] for boxes that are not inverted.
 
     Args:
-        gamma: at least 0, how much the overlap counts; 0 is `EIoULoss`.
+        gamma: 0 to 100, how much the overlap counts; 0 is `EIoULoss`.
         weight_gradient: whether the gradient goes through the weight too.
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import FocalEIoULoss
     >>> print(f"{float(FocalEIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -196,8 +196,8 @@ class FocalEIoULoss(CatalogueLoss):
         **options: Unpack[LossOptions],
     ) -> None:
         super().__init__(
-            gamma=check_number("gamma", gamma, at_least=0),
-            weight_gradient=bool(weight_gradient),
-            eps=check_number("eps", eps, above=0, below=1),
+            gamma=check_number("gamma", gamma, at_least=0, at_most=100),
+            weight_gradient=check_flag("weight_gradient", weight_gradient),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )

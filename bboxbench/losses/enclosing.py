@@ -8,7 +8,7 @@ import keras
 
 from bboxbench.losses.base import check_number
 from bboxbench.losses.catalogue import LossCard, LossOptions
-from bboxbench.losses.composition import ComposableLoss, Terms
+from bboxbench.losses.composition import ComposableLoss, Terms, shortfall_of
 from bboxbench.losses.geometry import Corners, enclosing_area, overlap_areas, to_corners
 from bboxbench.losses.numerics import Tensor, at_least
 from bboxbench.losses.registry import register
@@ -21,8 +21,9 @@ def giou_terms(true: Corners, pred: Corners, *, eps: float) -> Terms:
     shared, union = overlap_areas(true, pred)
     enclosed = enclosing_area(true, pred)
     return Terms(
-        (union - shared) / at_least(union, eps),
-        ((enclosed - union) / at_least(enclosed, eps),),
+        shortfall_of(shared, union, eps),
+        # Rounding can make the rest of the enclosing box smaller than nothing.
+        (at_least(enclosed - union, 0) / at_least(enclosed, eps),),
     )
 
 
@@ -39,7 +40,7 @@ def giou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        eps: 0 < eps < 1. The smallest area divided by, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest area divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -66,12 +67,12 @@ class GIoULoss(ComposableLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 2].
 
     Args:
-        eps: 0 < eps < 1. The smallest area divided by, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest area divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import GIoULoss
     >>> print(float(GIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
@@ -104,4 +105,4 @@ class GIoULoss(ComposableLoss):
     )
 
     def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
-        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+        super().__init__(eps=check_number("eps", eps, at_least=1e-10, below=1), **options)

@@ -75,7 +75,7 @@ class FocalerIoULoss(WrapperLoss):
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range, or the base of another form.
+        ValueError: if a parameter is out of its range, the format unknown, or the base of another form.
 
     >>> from bboxbench.losses import FocalerIoULoss
     >>> print(f"{float(FocalerIoULoss(base='giou')([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")

@@ -10,7 +10,7 @@ from typing import Literal, Unpack
 import keras
 from keras import ops
 
-from bboxbench.losses.base import check_number, check_option
+from bboxbench.losses.base import check_flag, check_number, check_option
 from bboxbench.losses.catalogue import CatalogueLoss, LossCard, LossOptions
 from bboxbench.losses.geometry import Corners, centre_offset, clamped_size, size, to_corners
 from bboxbench.losses.numerics import Tensor, at_least, root, saturating
@@ -30,8 +30,9 @@ def shaped(distance: Tensor, shape: Shape, tau: float) -> Tensor:
     Args:
         distance: D, shape (...).
         shape: f, one of `SHAPES`.
-        tau: 0, or at least 1.
+        tau: 0 for ``f(D)`` itself, or at least 1.
     """
+    check_option("shape", shape, SHAPES)
     if shape in ("sqrt", "log1p_sqrt"):
         distance = root(distance)
     if shape in ("log1p", "log1p_sqrt"):
@@ -73,14 +74,14 @@ def nwd_loss(y_true: Tensor, y_pred: Tensor, *, constant: float = 12.8, bounding
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        constant: C, above 0, in the unit of the boxes.
+        constant: C, at least 1e-6, in the unit of the boxes.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
         Shape (...), in [0, 1], no unit, if ``constant`` is in that of the boxes.
 
     Raises:
-        ValueError: on an unknown format, or shapes that are not those of boxes.
+        ValueError: on an unknown format or option, or shapes that are not those of boxes.
 
     >>> from bboxbench.losses import nwd_loss
     >>> print(f"{float(nwd_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])):.4f}")  # 1 - exp(-sqrt(2) / 12.8)
@@ -114,14 +115,14 @@ def gwd_loss(
         shape: f, one of "none" (D itself), "sqrt", "log1p", "log1p_sqrt" (ln(1 + sqrt(D))).
         tau: 0, or at least 1. With 0 the loss is ``f(D)``. With more than 1 it is not 0 at a perfect match.
         normalize: whether D is divided by ``sqrt(w h w_t h_t)``, which makes the loss independent of the unit.
-        eps: 0 < eps < 1. The smallest size divided by with ``normalize``, in units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest size divided by with ``normalize``, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
         Shape (...), in [0, 1] for tau 1; its unit depends on that of the coordinates, unless ``normalize`` is set.
 
     Raises:
-        ValueError: on an unknown format, or shapes that are not those of boxes.
+        ValueError: on an unknown format or option, or shapes that are not those of boxes.
 
     >>> from bboxbench.losses import gwd_loss
     >>> print(f"{float(gwd_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])):.4f}")  # 1 - 1 / (1 + ln 3)
@@ -146,12 +147,12 @@ class NWDLoss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 1].
 
     Args:
-        constant: C, above 0, in the unit of the boxes.
+        constant: C, at least 1e-6, in the unit of the boxes.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import NWDLoss
     >>> print(f"{float(NWDLoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -180,7 +181,7 @@ class NWDLoss(CatalogueLoss):
     )
 
     def __init__(self, *, constant: float = 12.8, **options: Unpack[LossOptions]) -> None:
-        super().__init__(constant=check_number("constant", constant, above=0), **options)
+        super().__init__(constant=check_number("constant", constant, at_least=1e-6), **options)
 
 
 @register("gwd")
@@ -191,15 +192,15 @@ class GWDLoss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...), in [0, 1] for tau 1; their unit depends on that of the coordinates.
 
     Args:
-        shape: f, one of "none", "sqrt", "log1p", "log1p_sqrt".
-        tau: 0, or at least 1.
+        shape: f, made of the distance D: "none" (D itself), "sqrt", "log1p" (ln(1 + D)), "log1p_sqrt".
+        tau: 0 for ``f(D)`` itself, or at least 1.
         normalize: whether D is divided by ``sqrt(w h w_t h_t)``.
-        eps: 0 < eps < 1. The smallest size divided by with ``normalize``, in units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest size divided by with ``normalize``, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import GWDLoss
     >>> print(f"{float(GWDLoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -209,7 +210,8 @@ class GWDLoss(CatalogueLoss):
     function = staticmethod(gwd_loss)
     card = LossCard(
         family="Gaussian",
-        formula="1 - 1/(tau + ln(1 + W_2^2)); W_2^2 = dx^2 + dy^2 + ((w - w_t)^2 + (h - h_t)^2)/4, tau 1",
+        formula='1 - 1/(tau + f(W_2^2)), f of "log1p" being ln(1 + x); W_2^2 = dx^2 + dy^2 + ((w - w_t)^2 + (h - '
+        "h_t)^2)/4, tau 1",
         source="arXiv:2101.11952",
         purpose="A distance that reaches everywhere and bends for far boxes; made for rotated boxes.",
         zero_iff_equal=True,
@@ -236,8 +238,8 @@ class GWDLoss(CatalogueLoss):
         super().__init__(
             shape=check_option("shape", shape, SHAPES),
             tau=check_tau(tau),
-            normalize=bool(normalize),
-            eps=check_number("eps", eps, above=0, below=1),
+            normalize=check_flag("normalize", normalize),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )
 

@@ -30,7 +30,7 @@ def gcd_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box_
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        eps: 0 < eps < 1. The smallest size divided by, in units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest size divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -63,12 +63,12 @@ class GCDLoss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 1].
 
     Args:
-        eps: 0 < eps < 1. The smallest size divided by, in units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest size divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import GCDLoss
     >>> print(f"{float(GCDLoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -93,4 +93,4 @@ class GCDLoss(CatalogueLoss):
     )
 
     def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
-        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+        super().__init__(eps=check_number("eps", eps, at_least=1e-10, below=1), **options)

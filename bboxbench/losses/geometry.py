@@ -101,6 +101,8 @@ def to_corners(y_true: Tensor, y_pred: Tensor, bounding_box_format: str = "xyxy"
         ValueError: on an unknown format, a last axis that is not 4, or shapes that do not belong together.
     """
     check_box_format(bounding_box_format)
+    if isinstance(y_pred, (list, tuple)):
+        y_pred = ops.convert_to_tensor(y_pred, dtype="float32")  # on JAX a list may become float64
     y_pred = ops.convert_to_tensor(y_pred)
     dtype = "float64" if keras.backend.standardize_dtype(y_pred.dtype) == "float64" else "float32"
     y_pred = ops.cast(y_pred, dtype)
@@ -132,16 +134,17 @@ def _check_shapes(y_true: Tensor, y_pred: Tensor) -> None:
 
 
 def _split(boxes: Tensor, bounding_box_format: str) -> Corners:
+    # No match statement: TensorFlow's AutoGraph cannot read one, and says so at every first call.
     a, b, c, d = (boxes[..., i] for i in range(4))
-    match bounding_box_format.removeprefix("rel_"):
-        case "xyxy":
-            return Corners(a, b, c, d)
-        case "yxyx":
-            return Corners(b, a, d, c)
-        case "xywh":
-            return Corners(a, b, a + c, b + d)
-        case "center_yxhw":
-            a, b, c, d = b, a, d, c
+    order = bounding_box_format.removeprefix("rel_")
+    if order == "xyxy":
+        return Corners(a, b, c, d)
+    if order == "yxyx":
+        return Corners(b, a, d, c)
+    if order == "xywh":
+        return Corners(a, b, a + c, b + d)
+    if order == "center_yxhw":
+        a, b, c, d = b, a, d, c
     return Corners(a - c / 2, b - d / 2, a + c / 2, b + d / 2)
 
 

@@ -44,7 +44,7 @@ def inner_iou_loss(
         y_pred: predicted boxes, shape (..., 4).
         base: a registered name, or a loss, of the form ``1 - IoU + penalties``: ``base="ciou"``, ``base=CIoULoss()``.
         ratio: above 0 and at most 10; the paper takes 0.5 to 1.5.
-        eps: 0 < eps < 1. The smallest union of resized boxes, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest union of resized boxes, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -70,12 +70,12 @@ class InnerIoULoss(WrapperLoss):
     Args:
         base: a registered name, or a loss, of the form ``1 - IoU + penalties``.
         ratio: above 0 and at most 10, how large the boxes are made round their centres.
-        eps: 0 < eps < 1. The smallest union of resized boxes, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest union of resized boxes, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range, or the base of another form.
+        ValueError: if a parameter is out of its range, the format unknown, or the base of another form.
 
     >>> from bboxbench.losses import InnerIoULoss
     >>> print(f"{float(InnerIoULoss(base='giou')([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -106,6 +106,6 @@ class InnerIoULoss(WrapperLoss):
         super().__init__(
             base=base,
             ratio=check_number("ratio", ratio, above=0, at_most=10),
-            eps=check_number("eps", eps, above=0, below=1),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )

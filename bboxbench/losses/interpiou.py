@@ -43,7 +43,7 @@ def interpiou_loss(
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
         a: 0 < a < 1, the share of the way.
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -89,7 +89,7 @@ def dynamic_interpiou_loss(
         y_pred: predicted boxes, shape (..., 4).
         low: 0 < low < high, the smallest share of the way.
         high: low < high < 1, the largest share of the way.
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -117,12 +117,12 @@ class InterpIoULoss(ComposableLoss):
 
     Args:
         a: 0 < a < 1, the share of the way.
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import InterpIoULoss
     >>> print(f"{float(InterpIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.2f}")
@@ -148,7 +148,7 @@ class InterpIoULoss(ComposableLoss):
 
     def __init__(self, *, a: float = 0.98, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
         super().__init__(
-            a=check_number("a", a, above=0, below=1), eps=check_number("eps", eps, above=0, below=1), **options
+            a=check_number("a", a, above=0, below=1), eps=check_number("eps", eps, at_least=1e-10, below=1), **options
         )
 
 
@@ -162,12 +162,12 @@ class DynamicInterpIoULoss(ComposableLoss):
     Args:
         low: 0 < low < high, the smallest share of the way.
         high: low < high < 1, the largest share of the way.
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import DynamicInterpIoULoss
     >>> print(f"{float(DynamicInterpIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.2f}")
@@ -199,6 +199,6 @@ class DynamicInterpIoULoss(ComposableLoss):
         super().__init__(
             low=check_number("low", low, above=0, below=high),
             high=high,
-            eps=check_number("eps", eps, above=0, below=1),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )

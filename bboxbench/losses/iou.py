@@ -37,7 +37,7 @@ def iou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box_
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates, and the smallest IoU.
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates, and the smallest IoU.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -74,7 +74,7 @@ def linear_iou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, boundi
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -102,7 +102,7 @@ def square_iou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, boundi
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -159,12 +159,12 @@ class IoULoss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, -ln(eps)].
 
     Args:
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates, and the smallest IoU.
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates, and the smallest IoU.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import IoULoss
     >>> print(f"{float(IoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -192,7 +192,7 @@ class IoULoss(CatalogueLoss):
     )
 
     def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
-        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+        super().__init__(eps=check_number("eps", eps, at_least=1e-10, below=1), **options)
 
 
 @register("iou_linear")
@@ -203,12 +203,12 @@ class LinearIoULoss(ComposableLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 1].
 
     Args:
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import LinearIoULoss
     >>> print(float(LinearIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
@@ -237,7 +237,7 @@ class LinearIoULoss(ComposableLoss):
     )
 
     def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
-        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+        super().__init__(eps=check_number("eps", eps, at_least=1e-10, below=1), **options)
 
 
 @register("iou_square")
@@ -248,12 +248,12 @@ class SquareIoULoss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 1].
 
     Args:
-        eps: 0 < eps < 1. The smallest union, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest union, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import SquareIoULoss
     >>> print(float(SquareIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])))
@@ -278,7 +278,7 @@ class SquareIoULoss(CatalogueLoss):
     )
 
     def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
-        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+        super().__init__(eps=check_number("eps", eps, at_least=1e-10, below=1), **options)
 
 
 @register("iou_unguarded")
@@ -293,7 +293,7 @@ class UnguardedIoULoss(CatalogueLoss):
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if the format is unknown.
 
     >>> from bboxbench.losses import UnguardedIoULoss
     >>> print(float(UnguardedIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[4.0, 4.0, 0.0, 0.0]])))  # inverted

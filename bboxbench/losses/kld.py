@@ -65,7 +65,7 @@ def kld_loss(
         direction: "pred_to_true", "true_to_pred" (KL(N_true || N_pred)), or "symmetric", their mean.
         shape: f, one of "none" (D itself), "sqrt", "log1p", "log1p_sqrt" (ln(1 + sqrt(D))).
         tau: 0, or at least 1. With 0 the loss is ``f(D)``. With more than 1 it is not 0 at a perfect match.
-        eps: 0 < eps < 1. The smallest size, in units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest size, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -73,12 +73,13 @@ def kld_loss(
         with sides shorter than ``eps``.
 
     Raises:
-        ValueError: on an unknown format, or shapes that are not those of boxes.
+        ValueError: on an unknown format or option, or shapes that are not those of boxes.
 
     >>> from bboxbench.losses import kld_loss
     >>> print(f"{float(kld_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])):.4f}")
     0.2684
     """
+    check_option("direction", direction, DIRECTIONS)
     true, pred = to_corners(y_true, y_pred, bounding_box_format)
     dx, dy = centre_offset(true, pred)
     (true_w, pred_w), (true_h, pred_h) = sizes(true, pred, eps)
@@ -99,14 +100,14 @@ class KLDLoss(CatalogueLoss):
 
     Args:
         direction: "pred_to_true", "true_to_pred" or "symmetric".
-        shape: f, one of "none", "sqrt", "log1p", "log1p_sqrt".
-        tau: 0, or at least 1.
-        eps: 0 < eps < 1. The smallest size, in units of the coordinates.
+        shape: f, made of the distance D: "none" (D itself), "sqrt", "log1p" (ln(1 + D)), "log1p_sqrt".
+        tau: 0 for ``f(D)`` itself, or at least 1.
+        eps: 1e-10 <= eps < 1. The smallest size, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import KLDLoss
     >>> print(f"{float(KLDLoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -116,7 +117,8 @@ class KLDLoss(CatalogueLoss):
     function = staticmethod(kld_loss)
     card = LossCard(
         family="Gaussian",
-        formula="1 - 1/(tau + ln(1 + KL(N_pred || N_true))), covariances diag(w^2, h^2)/4, tau 1",
+        formula='1 - 1/(tau + f(KL(N_pred || N_true))), f of "log1p" being ln(1 + x), covariances diag(w^2, '
+        "h^2)/4, tau 1",
         source="arXiv:2106.01883",
         purpose="A distance in sizes of the true box: small objects are held to smaller offsets.",
         zero_iff_equal=True,
@@ -146,6 +148,6 @@ class KLDLoss(CatalogueLoss):
             direction=check_option("direction", direction, DIRECTIONS),
             shape=check_option("shape", shape, SHAPES),
             tau=check_tau(tau),
-            eps=check_number("eps", eps, above=0, below=1),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )

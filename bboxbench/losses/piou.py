@@ -41,7 +41,7 @@ def piou_v1_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        eps: 0 < eps < 1. The smallest length or area divided by, in units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest length or area divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -77,8 +77,8 @@ def piou_v2_loss(
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        focus: above 0, which quality counts most: boxes with ``exp(-P) = 0.71 / focus``.
-        eps: 0 < eps < 1. The smallest length or area divided by, in units of the coordinates.
+        focus: above 0 and at most 100, which quality counts most: boxes with ``exp(-P) = 0.71 / focus``.
+        eps: 1e-10 <= eps < 1. The smallest length or area divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -105,12 +105,12 @@ class PIoUv1Loss(ComposableLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 2].
 
     Args:
-        eps: 0 < eps < 1. The smallest length or area divided by, in units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest length or area divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import PIoUv1Loss
     >>> print(f"{float(PIoUv1Loss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -136,7 +136,7 @@ class PIoUv1Loss(ComposableLoss):
     )
 
     def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
-        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+        super().__init__(eps=check_number("eps", eps, at_least=1e-10, below=1), **options)
 
 
 @register("piou_v2")
@@ -147,13 +147,13 @@ class PIoUv2Loss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 2.6].
 
     Args:
-        focus: above 0, which quality counts most: boxes with ``exp(-P) = 0.71 / focus``.
-        eps: 0 < eps < 1. The smallest length or area divided by, in units of the coordinates.
+        focus: above 0 and at most 100, which quality counts most: boxes with ``exp(-P) = 0.71 / focus``.
+        eps: 1e-10 <= eps < 1. The smallest length or area divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import PIoUv2Loss
     >>> print(f"{float(PIoUv2Loss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -174,13 +174,13 @@ class PIoUv2Loss(CatalogueLoss):
         disjoint="no",
         scale_invariant=True,
         symmetric=False,
-        inverted="turns",
+        inverted="moves",
         point="grows",
     )
 
     def __init__(self, *, focus: float = 1.3, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
         super().__init__(
-            focus=check_number("focus", focus, above=0),
-            eps=check_number("eps", eps, above=0, below=1),
+            focus=check_number("focus", focus, above=0, at_most=100),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )

@@ -49,7 +49,7 @@ def probiou_loss(
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
         mode: "l1", the Hellinger distance, or "l2", the Bhattacharyya distance.
-        eps: 0 < eps < 1. The smallest size, in units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest size, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -57,12 +57,13 @@ def probiou_loss(
         except for boxes with sides shorter than ``eps``.
 
     Raises:
-        ValueError: on an unknown format, or shapes that are not those of boxes.
+        ValueError: on an unknown format or option, or shapes that are not those of boxes.
 
     >>> from bboxbench.losses import probiou_loss
     >>> print(f"{float(probiou_loss([0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 4.0, 4.0])):.4f}")
     0.4797
     """
+    check_option("mode", mode, MODES)
     true, pred = to_corners(y_true, y_pred, bounding_box_format)
     dx, dy = centre_offset(true, pred)
     widths, heights = sizes(true, pred, eps)
@@ -79,12 +80,12 @@ class ProbIoULoss(CatalogueLoss):
 
     Args:
         mode: "l1", the Hellinger distance, or "l2", the Bhattacharyya distance.
-        eps: 0 < eps < 1. The smallest size, in units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest size, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import ProbIoULoss
     >>> print(f"{float(ProbIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -109,5 +110,5 @@ class ProbIoULoss(CatalogueLoss):
 
     def __init__(self, *, mode: Mode = "l1", eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
         super().__init__(
-            mode=check_option("mode", mode, MODES), eps=check_number("eps", eps, above=0, below=1), **options
+            mode=check_option("mode", mode, MODES), eps=check_number("eps", eps, at_least=1e-10, below=1), **options
         )

@@ -35,8 +35,8 @@ def smooth_l1_loss(y_true: Tensor, y_pred: Tensor, *, beta: float = 1.0, boundin
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        beta: above 0. Where the bend is, in units of the coordinates: 1 pixel by default. On coordinates in [0, 1] the
-            default never bends, and is half of MSE.
+        beta: at least 1e-6. Where the bend is, in units of the coordinates: 1 pixel by default. On coordinates in [0,
+            1] the default never bends, and is half of MSE.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -107,14 +107,14 @@ def balanced_l1_loss(
     do not overlap are nothing special.
 
     Source: Libra R-CNN, arXiv:1904.02701, which has beta 1; other values scale the distance, so that the slope does not
-        jump.
+    jump.
 
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        alpha: above 0, how much the small distances count: the smaller, the more.
+        alpha: 1e-3 to 100, how much the small distances count: the smaller, the more.
         gamma: above 0, the slope far from the true corner; at most 80 times ``alpha``.
-        beta: above 0. Where the parts meet, in units of the coordinates: 1 pixel by default.
+        beta: at least 1e-6. Where the parts meet, in units of the coordinates: 1 pixel by default.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -147,12 +147,12 @@ class SmoothL1Loss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) in units of the coordinates, at least 0.
 
     Args:
-        beta: above 0. Where the bend is, in units of the coordinates.
+        beta: at least 1e-6. Where the bend is, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`; boxes are compared by their corners whatever it is.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import SmoothL1Loss
     >>> print(float(SmoothL1Loss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.5, 4.0, 4.0]])))
@@ -179,7 +179,7 @@ class SmoothL1Loss(CatalogueLoss):
     )
 
     def __init__(self, *, beta: float = 1.0, **options: Unpack[LossOptions]) -> None:
-        super().__init__(beta=check_number("beta", beta, above=0), **options)
+        super().__init__(beta=check_number("beta", beta, at_least=1e-6), **options)
 
 
 @register("huber")
@@ -195,7 +195,7 @@ class HuberLoss(CatalogueLoss):
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import HuberLoss
     >>> print(float(HuberLoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.5, 4.0, 4.0]])))
@@ -236,14 +236,14 @@ class BalancedL1Loss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...), at least 0; the unit of the coordinates decides where it bends.
 
     Args:
-        alpha: above 0, how much the small distances count: the smaller, the more.
+        alpha: 1e-3 to 100, how much the small distances count: the smaller, the more.
         gamma: above 0, the slope far from the true corner; at most 80 times ``alpha``.
-        beta: above 0. Where the parts meet, in units of the coordinates.
+        beta: at least 1e-6. Where the parts meet, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`; boxes are compared by their corners whatever it is.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import BalancedL1Loss
     >>> print(f"{float(BalancedL1Loss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -274,7 +274,7 @@ class BalancedL1Loss(CatalogueLoss):
     def __init__(
         self, *, alpha: float = 0.5, gamma: float = 1.5, beta: float = 1.0, **options: Unpack[LossOptions]
     ) -> None:
-        alpha = check_number("alpha", alpha, above=0)
+        alpha = check_number("alpha", alpha, at_least=1e-3, at_most=100)
         # exp(gamma / alpha) has to be a number of float32.
         gamma = check_number("gamma", gamma, above=0, at_most=80 * alpha)
-        super().__init__(alpha=alpha, gamma=gamma, beta=check_number("beta", beta, above=0), **options)
+        super().__init__(alpha=alpha, gamma=gamma, beta=check_number("beta", beta, at_least=1e-6), **options)

@@ -51,10 +51,10 @@ def shape_iou_loss(
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        scale: at least 0, how much the true box's shape counts, as the data's scale of objects asks; at 0, the authors'
+        scale: 0 to 100, how much the true box's shape counts, as the data's scale of objects asks; at 0, the authors'
             default, all weights are 1.
-        theta: at least 1, how much the shape counts.
-        eps: 0 < eps < 1. The smallest length or area divided by, in units of the coordinates.
+        theta: 1 to 100, the exponent: the larger, the less a small difference of sizes counts.
+        eps: 1e-10 <= eps < 1. The smallest length or area divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -80,14 +80,14 @@ class ShapeIoULoss(ComposableLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 4].
 
     Args:
-        scale: at least 0, how much the true box's shape counts; at 0 all weights are 1.
-        theta: at least 1, how much the shape counts.
-        eps: 0 < eps < 1. The smallest length or area divided by, in units of the coordinates.
+        scale: 0 to 100, how much the true box's shape counts; at 0 all weights are 1.
+        theta: 1 to 100, the exponent: the larger, the less a small difference of sizes counts.
+        eps: 1e-10 <= eps < 1. The smallest length or area divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import ShapeIoULoss
     >>> print(f"{float(ShapeIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -99,11 +99,11 @@ class ShapeIoULoss(ComposableLoss):
     card = LossCard(
         family="Reweighted",
         formula="1 - I/U + (a_h dx^2 + a_w dy^2)/c^2 + Omega/2; a_w = 2 w_t^s/(w_t^s + h_t^s), a_h = 2 - a_w, Omega = "
-        "(1 - exp(-a_h |w - w_t|/max(w, w_t)))^4, plus the same with a_w, h; s 0",
+        "(1 - exp(-a_h |w - w_t|/max(w, w_t)))^theta, plus the same with a_w, h; s = scale 0, theta 4",
         source="arXiv:2312.17663",
         purpose="For long objects: an offset across the box counts more than one along it (with scale above 0).",
         zero_iff_equal=True,
-        upper_bound=4.0,
+        upper_bound=3.0,
         monotone=True,
         disjoint="yes",
         scale_invariant=True,
@@ -116,8 +116,8 @@ class ShapeIoULoss(ComposableLoss):
         self, *, scale: float = 0.0, theta: float = 4.0, eps: float = 1e-7, **options: Unpack[LossOptions]
     ) -> None:
         super().__init__(
-            scale=check_number("scale", scale, at_least=0),
-            theta=check_number("theta", theta, at_least=1),
-            eps=check_number("eps", eps, above=0, below=1),
+            scale=check_number("scale", scale, at_least=0, at_most=100),
+            theta=check_number("theta", theta, at_least=1, at_most=100),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )

@@ -66,8 +66,9 @@ def siou_loss(
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        theta: at least 1, how much the shape counts; the paper takes 2 to 6, here 4.
-        eps: 0 < eps < 1. The smallest length or area divided by, in units of the coordinates.
+        theta: 1 to 100, the exponent: the larger, the less a small difference of sizes counts; the paper takes 2 to 6,
+            here 4.
+        eps: 1e-10 <= eps < 1. The smallest length or area divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -92,13 +93,13 @@ class SIoULoss(ComposableLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, 3].
 
     Args:
-        theta: at least 1, how much the shape counts.
-        eps: 0 < eps < 1. The smallest length or area divided by, in units of the coordinates.
+        theta: 1 to 100, the exponent: the larger, the less a small difference of sizes counts.
+        eps: 1e-10 <= eps < 1. The smallest length or area divided by, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import SIoULoss
     >>> print(f"{float(SIoULoss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -110,7 +111,8 @@ class SIoULoss(ComposableLoss):
     card = LossCard(
         family="Enclosing box and distance",
         formula="1 - I/U + (Delta + Omega)/2; Delta = 1 - exp(-(2 - Lambda) (dx/C_w)^2), plus the same with dy, C_h; "
-        "Omega = (1 - exp(-|w - w_t|/max(w, w_t)))^4, plus the same with h; Lambda = sin(2 arcsin(|dy|/sigma))",
+        "Omega = (1 - exp(-|w - w_t|/max(w, w_t)))^theta, plus the same with h; Lambda = sin(2 arcsin(|dy|/sigma)), "
+        "theta 4",
         source="arXiv:2205.12740",
         purpose="Draws a box onto the nearer axis of its target first, then along it.",
         zero_iff_equal=True,
@@ -128,7 +130,7 @@ class SIoULoss(ComposableLoss):
 
     def __init__(self, *, theta: float = 4.0, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
         super().__init__(
-            theta=check_number("theta", theta, at_least=1),
-            eps=check_number("eps", eps, above=0, below=1),
+            theta=check_number("theta", theta, at_least=1, at_most=100),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )

@@ -38,7 +38,7 @@ def wiou_v1_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -73,10 +73,10 @@ def wiou_v2_loss(
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        iou_mean: 0 < iou_mean <= 1, the running mean of ``1 - I/U`` over the boxes trained on, a number or a tensor of
+        iou_mean: 1e-3 to 1, the running mean of ``1 - I/U`` over the boxes trained on, a number or a tensor of
             shape (). Keeping it is the caller's work: `bboxbench.losses.WIoUMean` does it for the class.
-        gamma: at least 0, how much the quality counts.
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
+        gamma: 0 to 4, how much the quality counts.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -91,7 +91,7 @@ def wiou_v2_loss(
     1.0317
     """
     value, missing = _parts(*to_corners(y_true, y_pred, bounding_box_format), eps)
-    return ops.stop_gradient((missing / iou_mean) ** gamma) * value
+    return ops.stop_gradient((missing / ops.cast(iou_mean, missing.dtype)) ** gamma) * value
 
 
 def wiou_v3_loss(
@@ -113,11 +113,11 @@ def wiou_v3_loss(
     Args:
         y_true: true boxes, shape (..., 4).
         y_pred: predicted boxes, shape (..., 4).
-        iou_mean: 0 < iou_mean <= 1, the running mean of ``1 - I/U`` over the boxes trained on, a number or a tensor of
+        iou_mean: 1e-3 to 1, the running mean of ``1 - I/U`` over the boxes trained on, a number or a tensor of
             shape (). Keeping it is the caller's work: `bboxbench.losses.WIoUMean` does it for the class.
-        alpha: above 1, how fast outliers lose weight.
-        delta: above 0, the ``beta`` whose weight is 1.
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
+        alpha: above 1 and at most 10, how fast outliers lose weight.
+        delta: above 0 and at most 10, the ``beta`` whose weight is 1.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -132,7 +132,7 @@ def wiou_v3_loss(
     0.4709
     """
     value, missing = _parts(*to_corners(y_true, y_pred, bounding_box_format), eps)
-    beta = missing / iou_mean
+    beta = missing / ops.cast(iou_mean, missing.dtype)
     # The power in the numerator: where it is too large for float32 the weight is 0, and not 1 / infinity.
     return ops.stop_gradient(beta / delta * ops.exp((delta - beta) * math.log(alpha))) * value
 
@@ -151,12 +151,12 @@ class WIoUv1Loss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, e].
 
     Args:
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import WIoUv1Loss
     >>> print(f"{float(WIoUv1Loss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -180,7 +180,7 @@ class WIoUv1Loss(CatalogueLoss):
     )
 
     def __init__(self, *, eps: float = 1e-7, **options: Unpack[LossOptions]) -> None:
-        super().__init__(eps=check_number("eps", eps, above=0, below=1), **options)
+        super().__init__(eps=check_number("eps", eps, at_least=1e-10, below=1), **options)
 
 
 @register("wiou_v2")
@@ -191,15 +191,15 @@ class WIoUv2Loss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, in [0, e / iou_mean^gamma].
 
     Args:
-        iou_mean: 0 < iou_mean <= 1, the mean of ``1 - I/U`` over the boxes trained on. A plain number, kept in
+        iou_mean: 1e-3 to 1, the mean of ``1 - I/U`` over the boxes trained on. A plain number, kept in
             `get_config`; the callback `bboxbench.losses.WIoUMean` renews it after every epoch.
-        gamma: at least 0, how much the quality counts.
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
+        gamma: 0 to 4, how much the quality counts.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import WIoUv2Loss
     >>> print(f"{float(WIoUv2Loss(iou_mean=0.125)([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -228,9 +228,9 @@ class WIoUv2Loss(CatalogueLoss):
         self, *, iou_mean: float = 0.5, gamma: float = 0.5, eps: float = 1e-7, **options: Unpack[LossOptions]
     ) -> None:
         super().__init__(
-            iou_mean=check_number("iou_mean", iou_mean, above=0, at_most=1),
-            gamma=check_number("gamma", gamma, at_least=0),
-            eps=check_number("eps", eps, above=0, below=1),
+            iou_mean=check_number("iou_mean", iou_mean, at_least=1e-3, at_most=1),
+            gamma=check_number("gamma", gamma, at_least=0, at_most=4),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )
 
@@ -243,16 +243,16 @@ class WIoUv3Loss(CatalogueLoss):
     Boxes of shape (..., 4), values of shape (...) without unit, at least 0.
 
     Args:
-        iou_mean: 0 < iou_mean <= 1, the mean of ``1 - I/U`` over the boxes trained on. A plain number, kept in
+        iou_mean: 1e-3 to 1, the mean of ``1 - I/U`` over the boxes trained on. A plain number, kept in
             `get_config`; the callback `bboxbench.losses.WIoUMean` renews it after every epoch.
-        alpha: above 1, how fast outliers lose weight.
-        delta: above 0, the ``beta`` whose weight is 1.
-        eps: 0 < eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
+        alpha: above 1 and at most 10, how fast outliers lose weight.
+        delta: above 0 and at most 10, the ``beta`` whose weight is 1.
+        eps: 1e-10 <= eps < 1. The smallest area or squared length divided by, in squared units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
     Raises:
-        ValueError: if a parameter is out of its range.
+        ValueError: if a parameter is out of its range, or the format unknown.
 
     >>> from bboxbench.losses import WIoUv3Loss
     >>> print(f"{float(WIoUv3Loss()([[0.0, 0.0, 4.0, 4.0]], [[2.0, 0.0, 4.0, 4.0]])):.4f}")
@@ -288,9 +288,9 @@ class WIoUv3Loss(CatalogueLoss):
         **options: Unpack[LossOptions],
     ) -> None:
         super().__init__(
-            iou_mean=check_number("iou_mean", iou_mean, above=0, at_most=1),
-            alpha=check_number("alpha", alpha, above=1),
-            delta=check_number("delta", delta, above=0),
-            eps=check_number("eps", eps, above=0, below=1),
+            iou_mean=check_number("iou_mean", iou_mean, at_least=1e-3, at_most=1),
+            alpha=check_number("alpha", alpha, above=1, at_most=10),
+            delta=check_number("delta", delta, above=0, at_most=10),
+            eps=check_number("eps", eps, at_least=1e-10, below=1),
             **options,
         )

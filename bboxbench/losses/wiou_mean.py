@@ -21,8 +21,7 @@ class WIoUMean(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships n
     ``iou_mean`` becomes ``momentum * iou_mean + (1 - momentum) * (1 - mean IoU of the epoch)``. It is a plain number of
     the loss, so `evaluate` cannot change it, a saved model keeps it, and training goes on with it. The authors' code
     renews it after every batch, by a variable inside the loss: in Keras such a variable is not among the model's, is
-        lost
-    on saving, is frozen by JAX at its first value, and `evaluate` changes it.
+    lost on saving, is frozen by JAX at its first value, and `evaluate` changes it.
 
     The number is part of the compiled training step, so each epoch compiles it anew: some seconds for a large model.
 
@@ -31,7 +30,7 @@ class WIoUMean(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships n
         metric: the name of the `bboxbench.metrics.MeanBoxIoU` that the model was compiled with.
 
     Raises:
-        ValueError: when training begins, if the model's loss is neither of the two; after the first epoch, if the
+        ValueError: when training begins, if the model's one loss is neither of the two; after the first epoch, if the
             metric is not among the model's.
 
     >>> import keras
@@ -61,7 +60,7 @@ class WIoUMean(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships n
         if self.metric not in (logs or {}):
             raise ValueError(
                 f"Expected the model to be compiled with metrics=[MeanBoxIoU(name={self.metric!r})]. "
-                f"Received: metrics {', '.join(logs or {})}"
+                f"Received: metrics {', '.join(name for name in logs or {} if name != 'loss') or 'none'}"
             )
         loss = self.model.loss
         mean = self.momentum * loss.iou_mean + (1 - self.momentum) * (1 - float(logs[self.metric]))

@@ -172,8 +172,8 @@ def test_a_page_a_loss_with_its_parameters_as_given(run: Run, monkeypatch: pytes
     monkeypatch.setenv("COLUMNS", "80")
     code, out, err = run("show", "giou", "nwd(constant=0.1)")
     assert (code, err) == (0, "")
-    assert "constant = 0.1 (default 12.8)  C, above 0, in the unit of the boxes.\n" in out
-    assert "Properties, at the default parameters" in out.partition("\nnwd(constant=0.1)")[2]
+    assert "constant = 0.1 (default 12.8)  C, at least 1e-6, in the unit of the boxes.\n" in out
+    assert "Properties at the default parameters, which are not these" in out.partition("\nnwd(constant=0.1)")[2]
     for text in (
         "\n  1 - I/U + (C - U)/C\n",
         "\nKnown wrong or differing elsewhere\n  -  KerasCV's",

@@ -16,6 +16,7 @@ import pytest
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import InputError
 from bboxbench.experiments.plan import blocks, plan
+from bboxbench.experiments.recipe import Recipe
 from bboxbench.experiments.spec import AXES, PRESETS, SweepSpec, read_toml
 
 QUICK = SweepSpec.from_preset("quick")
@@ -281,3 +282,10 @@ def test_engine_precision_and_network_are_settings_with_the_defaults_of_the_case
 def own_network(initializer: Any) -> Any:
     """A network that nothing here builds."""
     raise AssertionError
+
+
+def test_a_bare_word_is_a_text() -> None:
+    assert Recipe.parse("alpha_iou(base=ciou,alpha=2)", "loss") == Recipe("alpha_iou", {"base": "ciou", "alpha": 2})
+    assert Recipe.parse("gwd(normalize=True)", "loss").parameters["normalize"] is True
+    with pytest.raises(InputError, match="plain values"):
+        Recipe.parse("alpha_iou(base=ciou.giou)", "loss")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from bboxbench import losses
 from bboxbench.gradients import value_and_gradient
 from bboxbench.losses import BoxLoss, FunctionLoss, get, giou_loss, names
 
@@ -210,6 +211,72 @@ def test_masks_of_keras_are_kept():
     assert float(get("giou", reduction="sum")(TRUE[None], boxes, weights)) == pytest.approx(values[0], rel=1e-6)
 
 
+@pytest.mark.filterwarnings(ARRAY_COPY)
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_model_compiled_with_the_function_itself_is_found_again_too(name, tmp_path):
+    for given in (PAIRS[name], FunctionLoss(PAIRS[name])):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+        model.compile(optimizer="sgd", loss=given)
+        model.save(tmp_path / "model.keras")
+        again = keras.saving.load_model(tmp_path / "model.keras").loss
+        assert again is given or again.function is PAIRS[name]
+
+
+def test_padding_that_keras_masks_may_be_nan():
+    true = np.concatenate([TRUE, np.full((1, 4), np.nan, "float32")])[None]
+    boxes = ops.convert_to_tensor(np.concatenate([PRED, np.zeros((1, 4), "float32")])[None])
+    boxes._keras_mask = ops.convert_to_tensor([[True, True, True, False]])
+    assert float(get("giou")(true, boxes)) == pytest.approx(float(get("giou")(TRUE, PRED)), rel=1e-6)
+    weights = np.array([[1.0, 0.0, 1.0, 1.0]], "float32")
+    kept = ops.convert_to_numpy(giou_loss(TRUE, PRED))[[0, 2]]
+    assert float(get("giou", reduction="sum")(true, boxes, weights)) == pytest.approx(kept.sum(), rel=1e-6)
+
+
+class Sharper(losses.GIoULoss):
+    """A user's own, with an ordinary parameter."""
+
+    def __init__(self, k=2.0, **options):
+        super().__init__(**options)
+        self.k = k
+
+    def call(self, y_true, y_pred):
+        return super().call(y_true, y_pred) ** self.k
+
+
+def test_a_subclass_shows_its_own_parameters_beside_those_of_its_parent():
+    assert {"k", "reduction", "name", "dtype", "bounding_box_format"} <= set(inspect.signature(Sharper).parameters)
+    assert float(Sharper(k=3.0)(TRUE, PRED)) != pytest.approx(float(Sharper()(TRUE, PRED)))
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong", "said"),
+    [
+        (losses.centre_point_loss, {"distance": "foo"}, "Expected distance to be one of squared, euclidean"),
+        (losses.probiou_loss, {"mode": "L1"}, "Expected mode to be one of l1, l2. Received: mode='L1'"),
+        (losses.kld_loss, {"direction": "foo"}, "Expected direction to be one of pred_to_true"),
+        (losses.gwd_loss, {"shape": "sqrtt"}, "Expected shape to be one of none, sqrt"),
+        (losses.kld_loss, {"shape": "sqrtt"}, "Expected shape to be one of none, sqrt"),
+    ],
+)
+def test_a_function_refuses_an_option_it_does_not_know(function, wrong, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        function(TRUE, PRED, **wrong)
+
+
+@pytest.mark.parametrize(("name", "flag"), [("gwd", "normalize"), ("focal_eiou", "weight_gradient")])
+def test_a_text_is_no_flag(name, flag):
+    with pytest.raises(ValueError, match=f"Expected {flag} to be True or False. Received: {flag}='false'"):
+        get(name, **{flag: "false"})
+
+
+def test_the_mean_of_wise_iou_may_be_a_tensor_of_another_dtype():
+    true, pred = TRUE.astype("float64"), PRED.astype("float64")
+    for function in (losses.wiou_v2_loss, losses.wiou_v3_loss):
+        mean = ops.convert_to_tensor(np.float32(0.25))
+        values = ops.convert_to_numpy(function(true, pred, iou_mean=mean))
+        np.testing.assert_allclose(values, ops.convert_to_numpy(function(true, pred, iou_mean=0.25)), rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_class_computes_in_the_dtype_it_was_given(name):
     true, pred = np.array([[0.1, 0.2, 0.7, 0.9]]), np.array([[0.15, 0.2, 0.75, 0.8]])
@@ -235,14 +302,14 @@ def test_a_class_computes_in_the_dtype_it_was_given(name):
 @pytest.mark.parametrize("name", [name for name, parameter in OWN_PARAMETERS if parameter == "eps"])
 @pytest.mark.parametrize("eps", [0, -1e-7, 1, float("nan"), float("inf"), "small", None, True, [1e-7]])
 def test_an_eps_out_of_range_is_refused(name, eps):
-    with pytest.raises(ValueError, match=r"^Expected eps to be a finite number and > 0 and < 1\. Received: eps="):
+    with pytest.raises(ValueError, match=r"^Expected eps to be a finite number and >= 1e-10 and < 1\. Received: eps="):
         get(name, eps=eps)
 
 
 @pytest.mark.parametrize("size_weight", [-0.1, float("nan"), float("inf"), "1", None])
 def test_a_size_weight_below_zero_is_refused(size_weight):
     with pytest.raises(
-        ValueError, match=r"^Expected size_weight to be a finite number and >= 0\. Received: size_weight="
+        ValueError, match=r"^Expected size_weight to be a finite number and >= 0 and <= 1e\+06\. Received: size_weight="
     ):
         get("centre_point", size_weight=size_weight)
 
@@ -250,7 +317,7 @@ def test_a_size_weight_below_zero_is_refused(size_weight):
 @pytest.mark.parametrize(
     ("name", "parameters", "said"),
     [
-        ("smooth_l1", {"beta": 0}, "Expected beta to be a finite number and > 0. Received: beta=0"),
+        ("smooth_l1", {"beta": 0}, "Expected beta to be a finite number and >= 1e-06. Received: beta=0"),
         ("balanced_l1", {"gamma": 41}, "Expected gamma to be a finite number and > 0 and <= 40. Received: gamma=41"),
         ("alpha_iou", {"alpha": 5}, "Expected alpha to be a finite number and > 0 and <= 4. Received: alpha=5"),
         ("focaler_iou", {"d": 0.95}, "Expected d to be a finite number and >= 0 and < 0.95. Received: d=0.95"),
@@ -259,9 +326,13 @@ def test_a_size_weight_below_zero_is_refused(size_weight):
             {"low": 0.99},
             "Expected low to be a finite number and > 0 and < 0.99. Received: low=0.99",
         ),
-        ("wiou_v2", {"iou_mean": 0}, "Expected iou_mean to be a finite number and > 0 and <= 1. Received: iou_mean=0"),
-        ("wiou_v3", {"alpha": 1}, "Expected alpha to be a finite number and > 1. Received: alpha=1"),
-        ("siou", {"theta": 0.5}, "Expected theta to be a finite number and >= 1. Received: theta=0.5"),
+        (
+            "wiou_v2",
+            {"iou_mean": 0},
+            "Expected iou_mean to be a finite number and >= 0.001 and <= 1. Received: iou_mean=0",
+        ),
+        ("wiou_v3", {"alpha": 1}, "Expected alpha to be a finite number and > 1 and <= 10. Received: alpha=1"),
+        ("siou", {"theta": 0.5}, "Expected theta to be a finite number and >= 1 and <= 100. Received: theta=0.5"),
         ("gwd", {"tau": 0.5}, "Expected tau to be 0, or a finite number and >= 1. Received: tau=0.5"),
         ("gwd", {"shape": "log"}, "Expected shape to be one of none, sqrt, log1p, log1p_sqrt. Received: shape='log'"),
         (

@@ -172,8 +172,32 @@ def test_a_pull_that_fades_or_is_missing_is_seen_to(name):
 
 
 TARGET = [0.2, 0.2, 0.6, 0.6]
-INVERTED = np.array([[0.5, 0.5, 0.3, 0.3], [0.5, 0.3, 0.3, 0.5], [0.3, 0.5, 0.5, 0.3], [0.55, 0.45, 0.35, 0.25]])
-POINTS = np.array([[0.4] * 4, [0.3] * 4, [0.5, 0.45, 0.5, 0.45]])
+
+
+def inside(rows):
+    """Two points a row within the target, away from its edges, each (n, 2)."""
+    corners = 0.2 + 0.4 * (0.02 + 0.96 * rows[:, :4])
+    return corners[:, :2], corners[:, 2:]
+
+
+def inverted_boxes(rows):
+    """Boxes inside the target that are inverted in x, in y or in both, by a hundredth of its side or more."""
+    one, other = inside(rows)
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    high = np.maximum(high, low + 0.004)
+    kind = (rows[:, 4:5] * 3).astype(int)
+    swap = np.concatenate([kind != 1, kind != 0], axis=1)
+    return np.concatenate([np.where(swap, high, low), np.where(swap, low, high)], axis=1)
+
+
+def points(rows):
+    """Boxes inside the target that have neither width nor height."""
+    return np.tile(inside(rows)[0], 2)
+
+
+# The middle as well, where a gradient may vanish by symmetry.
+INVERTED = np.concatenate([[[0.5, 0.5, 0.3, 0.3], [0.59, 0.59, 0.21, 0.21]], inverted_boxes(RANDOM[:1000])])
+POINTS = np.concatenate([[[0.4] * 4], points(RANDOM[:1000])])
 
 
 def step(name, boxes):

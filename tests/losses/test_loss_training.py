@@ -33,15 +33,20 @@ def small_data(n=64):
     return np.concatenate([boxes, 1 - boxes], axis=1), boxes
 
 
-# Boxes in [0, 1], so a constant in pixels would leave these hardly any slope.
-IN_UNIT_BOXES = {"mpdiou": {"width": 1, "height": 1}, "nwd": {"constant": 0.1}, "gwd": {"normalize": True}}
+# Boxes in [0, 1], so a constant in pixels would leave some hardly any slope; and a third power is flat for poor boxes.
+PARAMETERS = {
+    "mpdiou": {"width": 1, "height": 1},
+    "nwd": {"constant": 0.1},
+    "gwd": {"normalize": True},
+    "alpha_iou": {"alpha": 1.5},
+}
 
 
 @pytest.mark.parametrize("name", GUARDED)
 @pytest.mark.slow
 def test_every_guarded_loss_trains_a_small_network(name):
     inputs, boxes = small_data()
-    model = small_model(get(name, **IN_UNIT_BOXES.get(name, {})), metrics=[BoxAccuracy(0.75), MeanBoxIoU()])
+    model = small_model(get(name, **PARAMETERS.get(name, {})), metrics=[BoxAccuracy(0.75), MeanBoxIoU()])
     history = model.fit(inputs, boxes, epochs=25, batch_size=16, verbose=0).history
     after = model.evaluate(inputs, boxes, verbose=0, return_dict=True)
     assert np.isfinite(history["loss"]).all()

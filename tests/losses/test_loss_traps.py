@@ -101,6 +101,51 @@ def test_no_overlap_gives_no_gradient_that_shrinks_the_box(name):
         assert not gradient(name, UNIT, box).any()
 
 
+WITHOUT_A_PULL = ["iou", "iou_linear", "iou_square", "box_dice", "inner_iou", "focaler_iou", "alpha_iou", "focal_eiou"]
+
+
+def disjoint_boxes(n=2000):
+    """Random pairs that do not touch, in [0, 1], float32."""
+    boxes = np.random.default_rng(8).random((4 * n, 2, 2, 2)).astype("float32")
+    boxes = np.concatenate([boxes.min(axis=2), boxes.max(axis=2)], axis=-1)
+    true, pred = boxes[:, 0], boxes[:, 1]
+    apart = ((pred[:, :2] > true[:, 2:]) | (true[:, :2] > pred[:, 2:])).any(axis=1)
+    return true[apart][:n], pred[apart][:n]
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_PULL)
+def test_without_overlap_not_even_rounding_makes_a_gradient_that_an_optimizer_could_walk_on(name):
+    true, pred = disjoint_boxes()
+    assert len(true) == 2000
+    assert not value_and_gradient(get(name), true, pred)[1].any()
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", WITHOUT_A_PULL)
+def test_nor_does_a_compiler(name):
+    import tensorflow as tf
+
+    true, pred = disjoint_boxes()
+    loss = get(name)
+
+    @tf.function(jit_compile=True)
+    def gradient_of(true, pred):
+        with tf.GradientTape() as tape:
+            tape.watch(pred)
+            values = loss.call(true, pred)
+        return tape.gradient(values, pred)
+
+    assert not gradient_of(tf.constant(true), tf.constant(pred)).numpy().any()
+
+
+def test_contained_boxes_leave_nothing_of_the_enclosing_box_that_rounding_could_turn_negative():
+    rng = np.random.default_rng(9)
+    low = rng.uniform(1, 1500, (4000, 2))
+    true = np.concatenate([low, low + rng.uniform(1, 1500, low.shape)], axis=1).astype("float32")
+    pred = (true + np.array([0.3, 0.3, -0.3, -0.3])).astype("float32")
+    assert value_and_gradient(get("alpha_iou", base="giou", alpha=0.1), true, pred)[0].min() >= 0
+
+
 @pytest.mark.parametrize("name", [name for name in GUARDED if name != "iou"])
 def test_two_identical_boxes_without_area_match(name):
     for box in ([0.0] * 4, [3.0, 3.0, 3.0, 3.0], [1.0, 2.0, 5.0, 2.0]):
