@@ -24,8 +24,9 @@ run() {
     echo "The losses on $backend:"
     KERAS_BACKEND=$backend "$backends/bin/python" -m pytest -m "not slow" "$@"
 }
-# JAX dispatches one operation after the other and takes minutes for what the others do in seconds, so it gets the
-# references, odd boxes, saving and what trains; PyTorch gets all.
+# JAX dispatches one operation after the other and takes minutes for what the others do in seconds, so it gets what a
+# backend can break: references, odd boxes, gradients, traps, saving and what trains; PyTorch gets all.
 run torch tests/losses
 run jax tests/losses/test_loss_oracles.py tests/losses/test_loss_finiteness.py tests/losses/test_loss_classes.py \
-    tests/losses/test_loss_composition.py tests/losses/test_loss_wiou_mean.py
+    tests/losses/test_loss_composition.py tests/losses/test_loss_wiou_mean.py tests/losses/test_loss_gradients.py \
+    tests/losses/test_loss_traps.py

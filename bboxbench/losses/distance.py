@@ -79,7 +79,8 @@ def ciou_loss(y_true: Tensor, y_pred: Tensor, *, eps: float = 1e-7, bounding_box
 
     ``v = 4/pi^2 (atan(w_t/h_t) - atan(w/h))^2`` and ``alpha = v / (1 - I/U + v)``, which is held constant: no gradient
     goes through it. The gradient of v is the exact one, with the factor ``1 / (w^2 + h^2)`` that some code leaves out.
-    An inverted box or a point is pulled to the target's centre. Finite for all finite boxes.
+    An inverted box or a point is pulled to the target's centre. Finite for all finite boxes. On JAX Keras's arctan, and
+    so the third term, is exact to float32 only.
 
     Source: arXiv:1911.08287 and arXiv:2005.03572.
 

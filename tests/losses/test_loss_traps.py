@@ -13,6 +13,8 @@ from bboxbench.gradients import value_and_gradient
 from bboxbench.losses import get, names
 
 GUARDED = [name for name in names() if name != "iou_unguarded"]
+EXACT = {"ciou": 1e-6 if keras.backend.backend() == "jax" else 1e-9}
+"""Keras's arctan gives float32 for float64 on JAX."""
 UNIT = [0.0, 0.0, 1.0, 1.0]
 BOX = [3.0, 5.0, 40.0, 60.0]
 
@@ -42,7 +44,7 @@ def test_the_aspect_term_of_ciou_has_its_factor_once():
     # Concentric, the overlap half of the union; atan(2) - atan(1) is the difference of the angles.
     v = 4 / math.pi**2 * (math.atan(2) - math.atan(1)) ** 2
     expected = 0.5 + v**2 / (0.5 + v)
-    assert value("ciou", [-1, -1, 1, 1], [-2, -1, 2, 1]) == pytest.approx(expected, rel=1e-9)
+    assert value("ciou", [-1, -1, 1, 1], [-2, -1, 2, 1]) == pytest.approx(expected, rel=EXACT["ciou"])
 
 
 def test_the_weight_of_the_aspect_term_gets_no_gradient():
@@ -68,8 +70,8 @@ def test_each_box_is_compared_with_its_own_target_alone(name):
     together = value_and_gradient(get(name), true, pred)
     for i, j in ((0, 0), (1, 4), (0, 3)):
         alone = value_and_gradient(get(name), true[i, j], pred[i, j])
-        np.testing.assert_allclose(together[0][i, j], alone[0], rtol=1e-12)
-        np.testing.assert_allclose(together[1][i, j], alone[1], rtol=1e-9, atol=1e-15)
+        np.testing.assert_allclose(together[0][i, j], alone[0], rtol=EXACT.get(name, 1e-12))
+        np.testing.assert_allclose(together[1][i, j], alone[1], rtol=EXACT.get(name, 1e-9), atol=1e-15)
 
 
 def test_the_mean_of_logarithms_is_not_the_logarithm_of_the_mean():
