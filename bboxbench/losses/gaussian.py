@@ -115,7 +115,7 @@ def gwd_loss(
         shape: f, one of "none" (D itself), "sqrt", "log1p", "log1p_sqrt" (ln(1 + sqrt(D))).
         tau: 0, or at least 1. With 0 the loss is ``f(D)``. With more than 1 it is not 0 at a perfect match.
         normalize: whether D is divided by ``sqrt(w h w_t h_t)``, which makes the loss independent of the unit.
-        eps: 1e-10 <= eps < 1. The smallest size divided by with ``normalize``, in units of the coordinates.
+        eps: 1e-7 <= eps < 1. The smallest size divided by with ``normalize``, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
 
     Returns:
@@ -195,7 +195,7 @@ class GWDLoss(CatalogueLoss):
         shape: f, made of the distance D: "none" (D itself), "sqrt", "log1p" (ln(1 + D)), "log1p_sqrt".
         tau: 0 for ``f(D)`` itself, or at least 1.
         normalize: whether D is divided by ``sqrt(w h w_t h_t)``.
-        eps: 1e-10 <= eps < 1. The smallest size divided by with ``normalize``, in units of the coordinates.
+        eps: 1e-7 <= eps < 1. The smallest size divided by with ``normalize``, in units of the coordinates.
         bounding_box_format: one of `BOX_FORMATS`.
         reduction, name, dtype: as in `BoxLoss`.
 
@@ -239,7 +239,7 @@ class GWDLoss(CatalogueLoss):
             shape=check_option("shape", shape, SHAPES),
             tau=check_tau(tau),
             normalize=check_flag("normalize", normalize),
-            eps=check_number("eps", eps, at_least=1e-10, below=1),
+            eps=check_number("eps", eps, at_least=1e-7, below=1),
             **options,
         )
 

@@ -23,7 +23,7 @@ def test_a_list_is_split_between_items_and_not_between_parameters(items: list[Re
 
 
 @pytest.mark.parametrize(
-    "text", ["", "mse(", "mse)", "mse(1)", "mse(x=)", "mse(x=y)", "mse(**{})", "a b", "mse(x=1)(y=2)", "mse(x=1,x=2)"]
+    "text", ["", "mse(", "mse)", "mse(1)", "mse(x=)", "mse(x=y.z)", "mse(**{})", "a b", "mse(x=1)(y=2)", "mse(x=1,x=2)"]
 )
 def test_what_is_no_recipe_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(InputError, match="Expected"):

@@ -36,7 +36,7 @@ VARIANTS = [
     *((name, {"eps": 1e-10}) for name in ("giou", "ciou", "siou", "shape_iou", "sca", "gcd", "piou_v1", "bounded_iou")),
     ("kld", {"shape": "none", "tau": 0, "direction": "symmetric", "eps": 1e-10}),
     ("probiou", {"mode": "l2", "eps": 1e-10}),
-    ("gwd", {"normalize": True, "eps": 1e-10}),
+    ("gwd", {"normalize": True, "eps": 1e-7}),
     ("centre_point", {"distance": "target", "eps": 1e-10, "size_weight": 1e6}),
     *((name, {"beta": 1e-6}) for name in ("smooth_l1", "balanced_l1", "bounded_iou", "extended_iou")),
     ("nwd", {"constant": 1e-6}),
