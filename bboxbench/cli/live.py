@@ -6,7 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from bboxbench.cli.console import Console, Ticker, duration
+from bboxbench.experiments.learning_rates import UNTUNED, is_tuned, tuned_rate
 from bboxbench.experiments.listener import Listener
+from bboxbench.experiments.recipe import TUNED_RATE, split_rate
 
 if TYPE_CHECKING:
     from bboxbench.experiments.plan import Run
@@ -49,10 +51,7 @@ def plan_lines(plan: Plan) -> list[str]:
         lines.append(f"  network: {spec.network}, computed in {spec.precision}")
     for reason, count in plan.fallbacks:
         lines.append(f"  {_count(count, 'run')} {'trains' if count == 1 else 'train'} with fit: {reason}")
-    for name, rate in plan.rates:
-        if any(text == name for text in spec.optimizers):
-            paper = "; the paper's is 1.0" if name == "adadelta" else ""
-            lines.append(f"  {name} without a rate takes Keras's default, {rate:g}{paper}")
+    lines += _rate_lines(plan)
     if plan.finished:
         lines.append(f"  {plan.finished} finished already, {plan.runs - plan.finished} to do")
     for name, each in plan.estimate.engines.items():
@@ -62,6 +61,24 @@ def plan_lines(plan: Plan) -> list[str]:
     if plan.estimate.seconds:
         steps = [f"{each.step * 1000:.0f} ms a step and network" for each in plan.estimate.engines.values()]
         lines.append(f"Estimated: about {duration(plan.estimate.seconds)} ({', '.join(steps)}, measured just now)")
+    return lines
+
+
+def _rate_lines(plan: Plan) -> list[str]:
+    """Which learning rates stand behind an optimizer that names none."""
+    lines = []
+    for name, rate in dict.fromkeys((name, rate) for name, _, rate in plan.rates):
+        if name in plan.spec.optimizers:
+            paper = "; the paper's is 1.0" if name == "adadelta" else ""
+            lines.append(f"  {name} without a rate takes Keras's default, {rate:g}{paper}")
+    names = list(dict.fromkeys(loss.partition("(")[0] for _, loss, _ in plan.rates))
+    for text in plan.spec.optimizers:
+        optimizer, rate = split_rate(text)
+        if rate == TUNED_RATE:
+            own = ", ".join(f"{loss} {tuned_rate(optimizer, loss):g}" for loss in names if is_tuned(optimizer, loss))
+            others = [loss for loss in names if not is_tuned(optimizer, loss)]
+            left = f"not tuned, so {UNTUNED[optimizer]:g}: {', '.join(others)}" if others else ""
+            lines.append(f"  {text}: a rate for each loss: {'; '.join(part for part in (own, left) if part)}")
     return lines
 
 

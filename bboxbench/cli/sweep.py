@@ -62,7 +62,12 @@ def sweep(
         str | None, _option(RUNS, "20", "How many (20), a range (0-19) or a list (3,5,8).", "SEEDS")
     ] = None,
     optimizers: Annotated[
-        str | None, _option(RUNS, "adam:0.0005", "With learning rate, as adam:0.001,adadelta:1.0; else Keras's own.")
+        str | None,
+        _option(
+            RUNS,
+            "adam:tuned",
+            "As adam:0.001,adadelta:1.0; adam:tuned has a rate for each loss; without one, Keras's own.",
+        ),
     ] = None,
     heads: Annotated[str | None, _option(RUNS, "corners", "corners (as posted), centre_size, ordered.")] = None,
     starts: Annotated[str | None, _option(RUNS, "wide", "First box: wide (the middle half), zeros (no area).")] = None,

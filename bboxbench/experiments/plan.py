@@ -14,6 +14,7 @@ from sklearn.model_selection import ParameterGrid
 from bboxbench.errors import InputError
 from bboxbench.experiments import resolve
 from bboxbench.experiments.engines import choose_engine
+from bboxbench.experiments.learning_rates import tuned_rate
 from bboxbench.experiments.network import output_bias
 from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.recipe import Recipe, split_rate
@@ -77,13 +78,18 @@ def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
         own_network(spec.network).check_axes(spec)
     losses = _canonical("loss", spec.losses)
     initializers = _canonical("initializer", spec.initializers)
-    optimizers = {text: _optimizer(text) for text in spec.optimizers}
+    # A tuned rate is the loss's, too.
+    optimizers = {
+        (text, loss): _optimizer(text, identity["name"])
+        for text in spec.optimizers
+        for loss, (_, identity) in losses.items()
+    }
     axes = spec.cell_axes()
     cells: dict[Cell, dict[str, Any]] = {}
     # ParameterGrid turns the last key fastest in alphabetical order; sorted back into the order that the user wrote.
     for point in sorted(ParameterGrid(axes), key=lambda point: [axes[name].index(point[name]) for name in axes]):
         loss, initializer = losses[point["loss"]], initializers[point["initializer"]]
-        optimizer, learning_rate, optimizer_identity = optimizers[point["optimizer"]]
+        optimizer, learning_rate, optimizer_identity = optimizers[point["optimizer"], point["loss"]]
         cell = Cell(loss[0], initializer[0], optimizer, learning_rate, point["head"], point["start"])
         if cell in cells:
             twice = " ".join(str(value) for value in vars(cell).values())
@@ -124,10 +130,11 @@ def blocks(runs: list[Run]) -> Iterator[Block]:
         yield Block(seed, tuple(members))
 
 
-def _optimizer(text: str) -> tuple[str, float, dict[str, Any]]:
-    """The optimizer's one spelling, its learning rate (the given one, else Keras's default), and its identity."""
-    name, rate = split_rate(text)
+def _optimizer(text: str, loss: str) -> tuple[str, float, dict[str, Any]]:
+    """The optimizer's one spelling, its rate (the given one, the loss's own, Keras's default), and its identity."""
+    name, given = split_rate(text)
     recipe = Recipe.parse(name, "optimizer")
+    rate = tuned_rate(recipe.name, loss) if isinstance(given, str) else given
     made = resolve.optimizer(recipe, rate)
     spelled, identity = resolve.canonical("optimizer", recipe, made)
     # Keras keeps the rate as float32: 0.001 would read 0.0010000000474974513.

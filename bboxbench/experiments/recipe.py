@@ -10,9 +10,12 @@ from typing import Any
 
 from bboxbench.errors import InputError
 
-__all__ = ["Recipe", "split_list", "split_rate"]
+__all__ = ["TUNED_RATE", "Recipe", "split_list", "split_rate"]
 
 _NAME = re.compile(r"[A-Za-z_][\w.:]*\Z")
+
+TUNED_RATE = "tuned"
+"""Stands for a learning rate: each loss its own, see `bboxbench.experiments.learning_rates`."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,13 @@ def split_list(text: str) -> list[str]:
     return [item.strip() for item in items if item.strip()]
 
 
-def split_rate(text: str) -> tuple[str, float | None]:
+def split_rate(text: str) -> tuple[str, float | str | None]:
     """Split ``"adam:0.0005"`` into the optimizer and its learning rate, None where none is given.
 
+    In place of a number may stand the word ``tuned``, which is given back as it is.
+
     Raises:
-        InputError: the rate is not a finite number above 0.
+        InputError: the rate is neither a finite number above 0 nor ``tuned``.
 
     >>> split_rate("adam:0.0005")
     ('adam', 0.0005)
@@ -98,10 +103,14 @@ def split_rate(text: str) -> tuple[str, float | None]:
     name, colon, rate = text.strip().partition(":") if not text.rstrip().endswith(")") else (text.strip(), "", "")
     if not colon:
         return name, None
+    if rate.strip() == TUNED_RATE:
+        return name, TUNED_RATE
     try:
         value = float(rate)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
-        raise InputError(f"Expected a learning rate above 0, as in adam:0.0005. Received: '{text}'.")
+        raise InputError(
+            f"Expected a learning rate above 0, as in adam:0.0005, or adam:{TUNED_RATE}. Received: '{text}'."
+        )
     return name, value

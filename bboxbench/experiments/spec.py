@@ -51,6 +51,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "n": 4000,
         "losses": ("mse", "giou", "iou", "iou_unguarded"),
         "initializers": ("glorot_uniform",),
+        "optimizers": ("adam:0.0005",),
         "seeds": 2,
         "epochs": 6,
         "validation": 200,
@@ -74,7 +75,7 @@ class SweepSpec:
     data_seed: int = 0
     losses: tuple[str, ...] = ("mse", "iou", "giou", "centre_point(size_weight=1)")
     initializers: tuple[str, ...] = _INITIALIZERS
-    optimizers: tuple[str, ...] = ("adam:0.0005",)
+    optimizers: tuple[str, ...] = ("adam:tuned",)
     heads: tuple[str, ...] = ("corners",)
     starts: tuple[str, ...] = ("wide",)
     seeds: tuple[int, ...] = tuple(range(20))

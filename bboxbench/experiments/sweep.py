@@ -50,8 +50,8 @@ class Plan:
     threads: int
     estimate: Estimate
     """What the runs that are left will take."""
-    rates: tuple[tuple[str, float], ...]
-    """Optimizers of the plan with their learning rates."""
+    rates: tuple[tuple[str, str, float], ...]
+    """Optimizer, loss and learning rate, each once."""
     fallbacks: tuple[tuple[str, int], ...]
     """Why runs of the plan are not trained by the engine asked for, and how many they are."""
 
@@ -112,7 +112,7 @@ def _plan(
         *sizes,
         threads=threads,
         estimate=estimate(spec, pending, sizes, memory),
-        rates=tuple(dict.fromkeys((run.cell.optimizer, run.cell.learning_rate) for run in runs)),
+        rates=tuple(dict.fromkeys((run.cell.optimizer, run.cell.loss, run.cell.learning_rate) for run in runs)),
         fallbacks=fallbacks(spec, runs),
     )
 

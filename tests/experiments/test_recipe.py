@@ -34,12 +34,13 @@ def test_what_is_no_recipe_is_refused_with_what_was_expected(text: str) -> None:
     ("text", "expected"),
     [
         ("adam:0.0005", ("adam", 0.0005)),
+        ("adam:tuned", ("adam", "tuned")),
         ("adadelta", ("adadelta", None)),
         ("sgd(momentum=0.9):1e-2", ("sgd(momentum=0.9)", 0.01)),
         ("sgd(momentum=0.9)", ("sgd(momentum=0.9)", None)),
     ],
 )
-def test_the_learning_rate_stands_behind_a_colon(text: str, expected: tuple[str, float | None]) -> None:
+def test_the_learning_rate_stands_behind_a_colon(text: str, expected: tuple[str, float | str | None]) -> None:
     assert split_rate(text) == expected
 
 

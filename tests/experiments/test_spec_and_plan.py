@@ -15,6 +15,7 @@ import pytest
 
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import InputError
+from bboxbench.experiments.learning_rates import TUNED, UNTUNED
 from bboxbench.experiments.plan import blocks, plan
 from bboxbench.experiments.recipe import Recipe
 from bboxbench.experiments.spec import AXES, PRESETS, SweepSpec, read_toml
@@ -145,6 +146,25 @@ def test_an_edited_loss_is_another_run(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_spread_of_an_initializer_is_always_shown() -> None:
     (run,) = plan(SweepSpec.from_preset("quick", losses=["mse"], initializers=["random_uniform"], seeds=1), "data")
     assert run.cell.initializer == "random_uniform(minval=-0.05,maxval=0.05)"
+
+
+def test_a_tuned_rate_is_the_losss_own_and_one_that_was_not_tuned_takes_the_common_one() -> None:
+    losses = ["mse", "centre_point(size_weight=1)", "ciou"]
+    runs = plan(SweepSpec.from_preset("quick", losses=losses, optimizers=["adam:tuned"], seeds=1), "data")
+    rates = {run.cell.loss.partition("(")[0]: run.cell.learning_rate for run in runs}
+    assert rates == {**{name: TUNED["adam"][name] for name in ("mse", "centre_point")}, "ciou": UNTUNED["adam"]}
+
+
+def test_a_tuned_rate_and_the_same_one_in_figures_are_one_run() -> None:
+    def first(optimizer: str) -> str:
+        return plan(SweepSpec.from_preset("quick", losses=["mse"], optimizers=[optimizer], seeds=1), "data")[0].run_id
+
+    assert first("adam:tuned") == first(f"adam:{TUNED['adam']['mse']}")
+
+
+def test_an_optimizer_that_was_not_tuned_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match="optimizer with tuned learning rates.*sgd"):
+        plan(SweepSpec.from_preset("quick", optimizers=["sgd:tuned"]), "data")
 
 
 def test_an_optimizer_without_a_rate_keeps_keras_own() -> None:
