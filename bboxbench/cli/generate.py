@@ -22,7 +22,8 @@ def add_to(app: typer.Typer) -> None:
         epilog="Examples:\n\n"
         "`bboxbench generate` - 40,000 pictures into data/letters-n40000-seed0\n\n"
         "`bboxbench generate --n 1000 --seed 7 --out mine` - fewer, others, elsewhere\n\n"
-        "`bboxbench generate --sizes 16-64` - small letters too",
+        "`bboxbench generate --sizes 16-64` - small letters too\n\n"
+        "`bboxbench generate --background white` - black letters on white",
     )(generate)
 
 
@@ -35,6 +36,10 @@ def generate(
     preset: Annotated[str, typer.Option(metavar="NAME", help="The recipe: letters.")] = "letters",
     sizes: Annotated[
         str | None, typer.Option(metavar="MIN-MAX", help="Letter sizes in pixels per em; of the preset: 48-64.")
+    ] = None,
+    background: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="plain: one random colour a picture; white: black on white."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -60,8 +65,8 @@ def generate(
 
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
-    changes = {} if sizes is None else {"sizes": parse_sizes(sizes)}
-    spec = DatasetSpec.letters(n=n, seed=seed, **changes)
+    changes = {"sizes": sizes and parse_sizes(sizes), "background": background}
+    spec = DatasetSpec.letters(n=n, seed=seed, **{name: value for name, value in changes.items() if value is not None})
     folder = out if out is not None else Path("data") / spec.folder_name
     console = Console(quiet, as_json)
     start, worked = time.monotonic(), False

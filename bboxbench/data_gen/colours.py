@@ -10,10 +10,13 @@ from PIL import Image
 
 from bboxbench.data_gen.draws import below
 
-__all__ = ["Colour", "contrasting_pair", "hexadecimal", "luma", "luma_of_images"]
+__all__ = ["BLACK", "WHITE", "Colour", "contrasting_pair", "hexadecimal", "luma", "luma_of_images"]
 
 Colour = tuple[int, int, int]
 """Red, green, blue, each 0..255."""
+
+BLACK: Colour = (0, 0, 0)
+WHITE: Colour = (255, 255, 255)
 
 
 def luma(colour: Colour) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bboxbench.data_gen.colours import Colour, contrasting_pair, luma
+from bboxbench.data_gen.colours import BLACK, WHITE, Colour, contrasting_pair, luma
 from bboxbench.data_gen.draws import SAMPLE, below, words
 from bboxbench.data_gen.glyphs import ink_mask
 from bboxbench.data_gen.spec import DatasetSpec
@@ -96,7 +96,7 @@ def paint_sample(spec: DatasetSpec, index: int, canvas: Image) -> Sample:
     font = spec.fonts[below(len(spec.fonts), next(stream))]
     size = spec.sizes[0] + below(spec.sizes[1] - spec.sizes[0] + 1, next(stream))
     across, down = next(stream), next(stream)
-    background, ink = contrasting_pair(stream, spec.min_contrast)
+    background, ink = (WHITE, BLACK) if spec.background == "white" else contrasting_pair(stream, spec.min_contrast)
 
     letter = draw_letter(glyph, font, size, ink, background)
     height, width = letter.shape[:2]

@@ -27,8 +27,8 @@ LETTERS_SIZES = (48, 64)
 
 PRESETS = ("letters",)
 
-BACKGROUNDS = ("plain",)
-"""What is behind the glyph. ``plain`` is one random colour a picture."""
+BACKGROUNDS = ("plain", "white")
+"""What is behind the glyph. ``plain`` is one random colour a picture; on ``white`` the ink is black."""
 
 MAX_N = 100_000_000
 MAX_SIDE = 4096
@@ -104,6 +104,11 @@ class DatasetSpec:
             return name
         canonical = json.dumps(self.to_dict(), sort_keys=True)
         return f"{name}-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+
+    @property
+    def one_colour(self) -> bool:
+        """Whether all pixels outside a picture's box have one colour."""
+        return self.background in ("plain", "white")
 
     def to_dict(self) -> dict[str, Any]:
         """The spec in JSON's own types."""

@@ -112,7 +112,7 @@ def _time_lockstep(spec: SweepSpec, block: Block, samples: _Samples, memory: int
     """The first runs that will train together: their number decides what a step costs."""
     pictures, batch = samples.spec, samples.batch
     height, width = pictures.height, pictures.width
-    plain = pictures.background == "plain"
+    plain = pictures.one_colour
     window = glyph_window(samples.all_boxes, height, width) if plain else None
     runs = max(parts(spec, block.runs, height, width, window, memory), key=len)
     clock = time.perf_counter()

@@ -83,5 +83,5 @@ def load_data(dataset: Dataset, validation: int) -> TrainingData:
     seen = splits["validation"]
     splits["validation"] = Split(seen.grey[:validation], seen.boxes[:validation])
     spec = dataset.spec
-    plain = spec.background == "plain"
+    plain = spec.one_colour
     return TrainingData(**splits, width=spec.width, height=spec.height, sha256=dataset.sha256, plain=plain)

@@ -84,6 +84,13 @@ def test_a_value_that_cannot_be_used_is_refused_in_one_line(changes: dict[str, A
     assert "\n" not in str(caught.value)
 
 
+def test_both_backgrounds_are_one_colour_a_picture_and_only_the_default_keeps_the_plain_name() -> None:
+    white = DatasetSpec.letters(n=10, background="white")
+    assert white.one_colour
+    assert DatasetSpec.letters(n=10).one_colour
+    assert white.folder_name != DatasetSpec.letters(n=10).folder_name == "letters-n10-seed0"
+
+
 def test_an_unknown_preset_is_refused() -> None:
     with pytest.raises(InputError, match="Did you mean 'letters'"):
         DatasetSpec(preset="leters")
