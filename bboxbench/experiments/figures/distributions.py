@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -12,22 +11,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bboxbench.experiments.figures.style import OUTCOME_STYLE, STYLE
 from bboxbench.experiments.outcomes import CONVERGED_ACCURACY
 from bboxbench.experiments.tables import CELL
 from bboxbench.files import write_atomically
 
-__all__ = ["OUTCOME_STYLE", "box_accuracy_figure"]
-
-OUTCOME_STYLE: dict[Any, Any] = {
-    "converged": ("#009E73", "o"),
-    "learning": ("#56B4E9", "s"),
-    "blind": ("#E69F00", "D"),
-    "diverged": ("#D55E00", "X"),
-    "failed": ("#000000", "x"),
-}
-"""Colour (Okabe and Ito's palette) and marker of each outcome."""
-
-STYLE: dict[Any, Any] = {"font.size": 9.0, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 150}
+__all__ = ["box_accuracy_figure"]
 
 
 def box_accuracy_figure(runs: pd.DataFrame, path: Path) -> None:

@@ -1,0 +1,87 @@
+"""The one style of all figures: sizes, ink, and colours and markers that colour-blind eyes tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+
+__all__ = ["GRID", "INK", "MUTED", "OUTCOME_STYLE", "PAPER", "STYLE", "SYMPTOM_STYLE", "in_style", "style"]
+
+INK = "#222222"
+"""Text, medians, axes: what must be read."""
+MUTED = "#6b6b6b"
+"""Secondary text and lines; 5.3 : 1 against white."""
+GRID = "#e4e4e4"
+"""Lines and areas that only guide the eye."""
+PAPER = "#ffffff"
+"""The background, and what is cut out of an area."""
+
+OUTCOME_STYLE: dict[Any, Any] = {
+    "converged": ("#009E73", "o"),
+    "learning": ("#56B4E9", "s"),
+    "blind": ("#E69F00", "D"),
+    "diverged": ("#D55E00", "X"),
+    "failed": (INK, "x"),
+}
+"""Colour (Okabe and Ito's palette) and marker of each outcome."""
+
+SYMPTOM_STYLE: dict[Any, Any] = {
+    "pinned": ("#CC79A7", "////"),
+    "inverted": ("#0072B2", "...."),
+    "constant": ("#F0E442", "----"),
+}
+"""Colour (of the same palette) and hatching of each symptom."""
+
+STYLE: dict[Any, Any] = {
+    "font.size": 9.0,
+    "axes.titlesize": 9.0,
+    "axes.labelsize": 9.0,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.axisbelow": True,
+    "axes.facecolor": "none",
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "hatch.linewidth": 0.5,
+    "legend.frameon": False,
+    "legend.handletextpad": 0.4,
+    "legend.columnspacing": 1.2,
+    "figure.facecolor": PAPER,
+    "figure.dpi": 150,
+    # Text stays text: it can be searched and selected, and takes a page's own font.
+    "svg.fonttype": "none",
+    # Names inside a file come from its content, so that the same figure is the same file.
+    "svg.hashsalt": "bboxbench",
+}
+"""What matplotlib is set to while a figure of this project is drawn and saved."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def style() -> AbstractContextManager[None]:
+    """A context to draw in, as ``with style(): ...``, that leaves matplotlib's own settings as they were."""
+    return mpl.rc_context(STYLE)
+
+
+def in_style(function: Callable[P, R]) -> Callable[P, R]:
+    """A drawing function that runs under `style`, whatever matplotlib is set to outside."""
+
+    @wraps(function)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        with style():
+            return function(*args, **kwargs)
+
+    return drawn
