@@ -8,9 +8,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "area", "iou", "mask_to_box", "relative_boxes", "to_pixels"]
+from bboxbench.errors import InputError, unknown_name
+
+__all__ = ["BOX_FORMATS", "Array", "area", "from_xyxy", "iou", "mask_to_box", "relative_boxes", "to_pixels", "to_xyxy"]
 
 Array = npt.NDArray[np.float64]
+
+_Y_FIRST = ("yxyx", "center_yxhw")
+_ORDERS = ("xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw")
+BOX_FORMATS = (*_ORDERS, *(f"rel_{name}" for name in _ORDERS))
+"""Keras's names for the order of a box's four numbers, as in `bboxbench.losses`. ``rel_``: each number is divided by
+the picture's width or height."""
 
 
 def area(boxes: npt.ArrayLike) -> Array:
@@ -58,3 +66,69 @@ def relative_boxes(boxes: npt.ArrayLike, width: int, height: int) -> npt.NDArray
 def to_pixels(boxes: npt.ArrayLike, width: int, height: int) -> Array:
     """The way back from `relative_boxes`: (..., 4) in [0, 1] to pixel edges, float64, not rounded."""
     return np.asarray(np.asarray(boxes, np.float64) * np.array([width, height, width, height], np.float64))
+
+
+def to_xyxy(
+    boxes: npt.ArrayLike, bounding_box_format: str, width: float | None = None, height: float | None = None
+) -> Array:
+    """Boxes of any of Keras's formats as xmin, ymin, xmax, ymax in pixels, float64, neither sorted nor clipped.
+
+    Args:
+        boxes: shape (..., 4).
+        bounding_box_format: one of `BOX_FORMATS`.
+        width: of the picture in pixels; only a ``rel_`` format needs it.
+        height: the same.
+
+    Raises:
+        InputError: an unknown format, a last axis that is not 4, or a relative one without width and height.
+    """
+    order, scale = _order_and_scale(bounding_box_format, width, height)
+    b = _four(boxes)
+    if order in _Y_FIRST:
+        b = b[..., [1, 0, 3, 2]]
+    first, second = b[..., :2], b[..., 2:]
+    if order.startswith("center"):
+        first, second = first - second / 2, first + second / 2
+    elif order == "xywh":
+        second = first + second
+    return np.asarray(np.concatenate([first, second], axis=-1) * scale)
+
+
+def from_xyxy(
+    boxes: npt.ArrayLike, bounding_box_format: str, width: float | None = None, height: float | None = None
+) -> Array:
+    """The way back from `to_xyxy`: corners in pixels, shape (..., 4), as one of Keras's formats, float64.
+
+    Raises:
+        InputError: as `to_xyxy`.
+    """
+    order, scale = _order_and_scale(bounding_box_format, width, height)
+    b = _four(boxes) / scale
+    first, second = b[..., :2], b[..., 2:]
+    if order.startswith("center"):
+        first, second = (first + second) / 2, second - first
+    elif order == "xywh":
+        second = second - first
+    b = np.concatenate([first, second], axis=-1)
+    return np.asarray(b[..., [1, 0, 3, 2]] if order in _Y_FIRST else b)
+
+
+def _order_and_scale(bounding_box_format: str, width: float | None, height: float | None) -> tuple[str, Array]:
+    """The format without ``rel_``, and what its numbers, read as corners, are to be multiplied by."""
+    if bounding_box_format not in BOX_FORMATS:
+        raise unknown_name("box format", bounding_box_format, BOX_FORMATS)
+    if not bounding_box_format.startswith("rel_"):
+        return bounding_box_format, np.ones(4)
+    if width is None or height is None:
+        raise InputError(
+            f"Expected the pictures' width and height, since {bounding_box_format} boxes are divided by them. "
+            f"Received: width={width}, height={height}."
+        )
+    return bounding_box_format.removeprefix("rel_"), np.array([width, height, width, height], np.float64)
+
+
+def _four(boxes: npt.ArrayLike) -> Array:
+    b = np.asarray(boxes, np.float64)
+    if b.ndim == 0 or b.shape[-1] != 4:
+        raise InputError(f"Expected boxes of shape (..., 4). Received: {b.shape}.")
+    return b
