@@ -18,7 +18,7 @@ from bboxbench.experiments.journal import Journal, read_records
 from bboxbench.experiments.spec import AXES, SweepSpec
 from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically
 
-__all__ = ["SCHEMA", "ResultsFolder", "finished_runs", "open_results", "read_predictions"]
+__all__ = ["SCHEMA", "ResultsFolder", "finished_runs", "load_predictions", "open_results", "read_predictions"]
 
 SCHEMA = 1
 """Version of the folder's layout; a newer one is refused."""
@@ -173,6 +173,15 @@ def read_predictions(folder: Path, run_id: str) -> npt.NDArray[np.float32]:
         InputError: the run has none, or the file is not the one that was written.
     """
     record = next((each for each in read_records(folder / JOURNAL) if each["run_id"] == run_id), None)
+    return load_predictions(folder, run_id, record)
+
+
+def load_predictions(folder: Path, run_id: str, record: dict[str, Any] | None) -> npt.NDArray[np.float32]:
+    """The same for one who has read the journal: ``record`` is the run's line, None where it has none.
+
+    Raises:
+        InputError: the run has no predictions, or the file is not the one that was written.
+    """
     if record is None or not _is_kept(folder, record):
         raise InputError(f"Expected the predictions of a finished run. Those of {run_id} in {folder} are not whole.")
     with np.load(_predictions_file(folder, run_id), allow_pickle=False) as content:

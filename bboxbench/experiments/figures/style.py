@@ -72,7 +72,7 @@ R = TypeVar("R")
 
 
 def style() -> AbstractContextManager[None]:
-    """A context to draw in, as ``with style(): ...``, that leaves matplotlib's own settings as they were."""
+    """A context in which figures are drawn; on leaving, matplotlib is set as before."""
     return mpl.rc_context(STYLE)
 
 
