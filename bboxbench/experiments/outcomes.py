@@ -21,6 +21,7 @@ __all__ = [
     "Measures",
     "keras_accuracy",
     "measure",
+    "sides_follow",
 ]
 
 OUTCOMES = ("converged", "learning", "blind", "diverged")
@@ -142,7 +143,7 @@ def measure(
     overlap = iou(t, p)
     near = _pinned(t, p, width, height) & usable[:, None]
     upside_down = usable & ((p[:, 2] <= p[:, 0]) | (p[:, 3] <= p[:, 1]))
-    correlation, spread = _follows(t[usable], p[usable])
+    correlation, spread = (float(of_side.mean()) for of_side in sides_follow(t[usable], p[usable]))
     accuracy = float(np.mean(overlap >= iou_threshold))
 
     if not finite or not usable.all():
@@ -191,18 +192,26 @@ def _pinned(t: Array, p: Array, width: int, height: int) -> npt.NDArray[np.bool_
     return np.asarray((distance_pred <= PINNED_DISTANCE_PX) & (distance_true > PINNED_DISTANCE_PX))
 
 
-def _follows(t: Array, p: Array) -> tuple[float, float]:
-    """Mean over the sides of Pearson's r, and of predicted / true standard deviation; 0 where a side never moves."""
+def sides_follow(t: Array, p: Array) -> tuple[Array, Array]:
+    """How each of the four sides follows the true one; `measure` takes the mean over them.
+
+    Args:
+        t: true boxes, xyxy in any unit, shape (n, 4), finite.
+        p: predicted boxes in the same unit, shape (n, 4), finite.
+
+    Returns:
+        Pearson's r of predicted and true, 0 where one of them never moves, shape (4,); and predicted / true standard
+        deviation, 1 where the true side never moves, shape (4,). Both are 0 for fewer than two boxes.
+    """
     if len(t) < 2:
-        return 0.0, 0.0
+        return np.zeros(4), np.zeros(4)
     dt, dp = t - t.mean(axis=0), p - p.mean(axis=0)
     st, sp = np.sqrt((dt**2).mean(axis=0)), np.sqrt((dp**2).mean(axis=0))
     # Predictions that are one number differ in their last bits at most: that is no movement, and its r means nothing.
     moves = (st > 0) & (sp > 1e-6 * np.maximum(1.0, np.abs(p).max(axis=0)))
     r = np.divide((dt * dp).mean(axis=0), st * sp, out=np.zeros(4), where=moves)
     # A true side that never moves asks for no movement.
-    ratio = np.divide(sp, st, out=np.ones(4), where=st > 0)
-    return float(r.mean()), float(ratio.mean())
+    return r, np.divide(sp, st, out=np.ones(4), where=st > 0)
 
 
 def _errors(t: Array, p: Array) -> dict[str, float]:
