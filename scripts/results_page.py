@@ -1,16 +1,20 @@
 """Writes docs/results.md from the modules that know: python scripts/results_page.py > docs/results.md."""
 
-from bboxbench.experiments import outcomes, tables
+from bboxbench.experiments import columns, outcomes
 
 FILES = {
-    "runs.csv": (tables.RUNS, "A row a run."),
-    "distribution.csv": (tables.DISTRIBUTION, "A row a cell, over all its seeds."),
+    "runs.csv": (columns.RUNS, "A row a run."),
+    "distribution.csv": (columns.DISTRIBUTION, "A row a cell, over all its seeds."),
+    "comparisons.csv": (
+        columns.COMPARISONS,
+        "A row a pair of cells that differ in one thing: first all that differ in the loss, then all that differ in the initializer.",
+    ),
     "baselines.csv": (
-        tables.BASELINES,
+        columns.BASELINES,
         "One box for every picture, by scikit-learn's `DummyRegressor`. A network that is no better ignores the picture.",
     ),
-    "epochs.csv": (tables.EPOCHS, "A row a run and epoch."),
-    "iou_histogram.csv": (tables.IOU_HISTOGRAM, "A row a run and bin of IoU. Failed runs have none."),
+    "epochs.csv": (columns.EPOCHS, "A row a run and epoch."),
+    "iou_histogram.csv": (columns.IOU_HISTOGRAM, "A row a run and bin of IoU. Failed runs have none."),
 }
 
 HEAD = f"""\
@@ -24,7 +28,7 @@ settings never meet in one folder.
 | `sweep.json` | the spec as it was resolved, its hash, the environment |
 | `journal.jsonl` | the truth: one synced line a finished run, appended and never changed |
 | `predictions/<run_id>.npz` | the predicted boxes of all test pictures: `boxes`, float16 (n, 4), xyxy divided by width and height |
-| `runs.csv`, `distribution.csv`, `epochs.csv`, `iou_histogram.csv` | made anew from the journal after every run |
+| `runs.csv`, `distribution.csv`, `comparisons.csv`, `epochs.csv`, `iou_histogram.csv` | made anew from the journal while runs finish |
 | `baselines.csv` | made from the data set at the start of every sweep |
 | `report/box_accuracy.png` | every run as a dot |
 
@@ -102,8 +106,8 @@ Lengths are in pixels, shares and accuracies in [0, 1], times in seconds.
 def page() -> str:
     """The page as Markdown."""
     parts = [HEAD]
-    for name, (columns, said) in FILES.items():
-        rows = "\n".join(f"| `{column}` | {meaning} |" for column, meaning in columns.items())
+    for name, (meanings, said) in FILES.items():
+        rows = "\n".join(f"| `{column}` | {meaning} |" for column, meaning in meanings.items())
         parts.append(f"### {name}\n\n{said}\n\n| column | what |\n| --- | --- |\n{rows}\n")
     return "\n".join(parts)
 

@@ -1,0 +1,68 @@
+"""What tells one cell from another, in words, and the one number by which cells are compared."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+__all__ = ["CELL", "box_accuracies", "conditions", "other_axes"]
+
+CELL = {
+    "loss": "as on the command line, with its parameters",
+    "initializer": "of all four kernels, with its parameters",
+    "optimizer": "with its parameters",
+    "learning_rate": "the optimizer's",
+    "head": "how four numbers become a box: corners, centre_size, ordered",
+    "start": "output bias: zeros, wide",
+}
+"""The columns of a cell."""
+
+
+def other_axes(runs: pd.DataFrame) -> list[str]:
+    """The columns of `CELL`, beside loss and initializer, in which cells differ.
+
+    A learning rate is tuned for each loss. Where every loss has exactly one with each optimizer, it belongs to the loss
+    and is no axis of its own: else no two losses would ever be compared under the same conditions.
+
+    Args:
+        runs: a row a run or a cell, with the columns `CELL`.
+    """
+    varying = [name for name in CELL if name not in ("loss", "initializer") and runs[name].nunique() > 1]
+    if (runs.groupby(["loss", "optimizer"])["learning_rate"].nunique() <= 1).all():
+        return [name for name in varying if name != "learning_rate"]
+    return varying
+
+
+def conditions(runs: pd.DataFrame) -> pd.DataFrame:
+    """Each row's loss, and under which conditions it was trained: what a grid of losses x conditions is labelled with.
+
+    Args:
+        runs: a row a run or a cell, with the columns `CELL`.
+
+    Returns:
+        Indexed like ``runs``; ``loss`` is its text, ``group`` the initializer and whatever else differs in this sweep
+        (`other_axes`), as in "glorot_uniform, start zeros". Two cells of one loss never share a group.
+    """
+    group = runs["initializer"].astype(str) + _rest(runs)
+    return pd.DataFrame({"loss": runs["loss"].astype(str), "group": group}, index=runs.index)
+
+
+def without_initializer(runs: pd.DataFrame) -> pd.DataFrame:
+    """The same the other way round: ``initializer``, and as ``group`` the loss and whatever else differs."""
+    group = runs["loss"].astype(str) + _rest(runs)
+    return pd.DataFrame({"initializer": runs["initializer"].astype(str), "group": group}, index=runs.index)
+
+
+def _rest(runs: pd.DataFrame) -> pd.Series:
+    words = pd.Series("", index=runs.index, dtype=object)
+    for name in other_axes(runs):
+        words = words + ", " + name.replace("_", " ") + " " + runs[name].astype(str)
+    return words
+
+
+def box_accuracies(runs: pd.DataFrame) -> pd.Series:
+    """Box accuracy of each run, in [0, 1]; a run that failed gave no box and counts 0.
+
+    Args:
+        runs: a row a run, with the columns ``status`` and ``box_accuracy``.
+    """
+    return runs["box_accuracy"].astype(float).where(runs["status"] == "ok", 0.0).fillna(0.0)

@@ -1,0 +1,125 @@
+"""Cells that differ in one thing, compared seed by seed: which is better, how often, and how sure that is."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bboxbench.experiments.cells import box_accuracies, conditions, without_initializer
+from bboxbench.experiments.columns import COMPARISONS
+from bboxbench.experiments.statistics import holm, paired_sign_flip, power, probability_of_improvement
+
+__all__ = ["against_rival", "comparisons_table"]
+
+
+def comparisons_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row a pair of cells that differ in the loss alone, then a row a pair that differ in the initializer alone.
+
+    Runs are paired by seed; pairs without a common seed are left out. Diverged and failed runs take part, with their
+    box accuracy (0 for a failed one). Where a cell has two runs of a seed, as after a loss of one's own was edited, the
+    later one counts. P-values are corrected within each of the two families.
+
+    Args:
+        runs: a row a run, with the columns of ``runs.csv``.
+
+    Returns:
+        The columns `COMPARISONS`, ``a`` before ``b`` in the order in which they first occur.
+    """
+    accuracy = box_accuracies(runs)
+    rows = [
+        row
+        for by, labels in (("loss", conditions(runs)), ("initializer", without_initializer(runs)))
+        for row in _pairs(by, labels.assign(seed=runs["seed"], accuracy=accuracy))
+    ]
+    table = pd.DataFrame(rows, columns=list(COMPARISONS))
+    for name in ("p_value", "p_value_holm"):
+        table[name] = table[name].astype(float)
+    for by in ("loss", "initializer"):
+        mine = table["by"] == by
+        table.loc[mine, "p_value_holm"] = holm(table.loc[mine, "p_value"])
+    return table
+
+
+def _pairs(by: str, runs: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = []
+    for where, members in runs.groupby("group", sort=False):
+        latest = members.drop_duplicates([by, "seed"], keep="last")
+        names = list(dict.fromkeys(members[by]))
+        scores = latest.pivot(index="seed", columns=by, values="accuracy")
+        columns = {name: scores[name].to_numpy(float) for name in names}
+        for a, b in combinations(names, 2):
+            both = np.isfinite(columns[a]) & np.isfinite(columns[b])
+            if both.any():
+                rows.append({"by": by, "where": where, "a": a, "b": b, **_compared(columns[a][both], columns[b][both])})
+    return rows
+
+
+def _compared(a: Any, b: Any) -> dict[str, Any]:
+    better = probability_of_improvement(a, b)
+    return {
+        "seeds": len(a),
+        "a_wins": int((a > b).sum()),
+        "ties": int((a == b).sum()),
+        "b_wins": int((a < b).sum()),
+        "median_difference": float(np.median(a - b)),
+        "probability_of_improvement": better.value,
+        "probability_of_improvement_low": better.low,
+        "probability_of_improvement_high": better.high,
+        "p_value": paired_sign_flip(a, b),
+        "power": power(len(a)),
+    }
+
+
+def against_rival(cells: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Each cell against the strongest other loss under the same conditions.
+
+    The strongest is the one with the highest median of box accuracy, among equal ones the highest mean, then the first.
+
+    Args:
+        cells: a row a cell, with the columns of a cell and ``box_accuracy_median`` and ``box_accuracy_mean``.
+        comparisons: the `comparisons_table` of the same runs.
+
+    Returns:
+        Indexed like ``cells``: ``rival``, ``rival_seeds``, ``rival_wins``, ``rival_ties``, ``rival_losses``, then
+        ``probability_of_improvement`` of the cell over its rival with low and high, ``p_value``, ``p_value_holm``,
+        ``power``. Missing where no other loss shares a seed.
+    """
+    rows: list[dict[str, Any]] = []
+    labels = conditions(cells)
+    order = ["box_accuracy_median", "box_accuracy_mean"]
+    strongest = cells.assign(**labels).sort_values(order, ascending=False, kind="stable")
+    pairs = {(row["where"], row["a"], row["b"]): row for row in _rows(comparisons[comparisons["by"] == "loss"])}
+    for loss, group in zip(labels["loss"], labels["group"], strict=True):
+        found: dict[str, Any] = {}
+        for rival in strongest.loc[(strongest["group"] == group) & (strongest["loss"] != loss), "loss"]:
+            if found := _seen_from(loss, pairs.get((group, loss, rival)), pairs.get((group, rival, loss))):
+                break
+        rows.append(found)
+    return pd.DataFrame(rows, index=cells.index)
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False, name=None)]
+
+
+def _seen_from(loss: str, first: dict[str, Any] | None, second: dict[str, Any] | None) -> dict[str, Any]:
+    """A pair's row as the cell of ``loss`` sees it, which is ``a`` in the one and ``b`` in the other."""
+    pair = first or second
+    if pair is None:
+        return {}
+    better, low, high = (pair[f"probability_of_improvement{end}"] for end in ("", "_low", "_high"))
+    mine, other = ("a", "b") if first else ("b", "a")
+    return {
+        "rival": pair[other],
+        "rival_seeds": pair["seeds"],
+        "rival_wins": pair[f"{other}_wins"],
+        "rival_ties": pair["ties"],
+        "rival_losses": pair[f"{mine}_wins"],
+        "probability_of_improvement": better if first else 1 - better,
+        "probability_of_improvement_low": low if first else 1 - high,
+        "probability_of_improvement_high": high if first else 1 - low,
+        **{name: pair[name] for name in ("p_value", "p_value_holm", "power")},
+    }
