@@ -163,7 +163,10 @@ def _bootstrap_interval(
 ) -> Interval:
     data = np.asarray(values, np.float64)
     if data.ndim != 1 or not len(data) or not np.isfinite(data).all():
-        raise InputError(f"Expected finite values of shape (n,), n of 1 or more. Received: shape {data.shape}, {data}.")
+        lost = int((~np.isfinite(data)).sum())
+        raise InputError(
+            f"Expected finite values of shape (n,), n of 1 or more. Received: shape {data.shape}, {lost} not finite."
+        )
     low, high = _bootstrap(data, statistic, strata, random_state)
     value = float(statistic(data, axis=0))
     return Interval(value, min(value, float(low)), max(value, float(high)))
@@ -331,7 +334,9 @@ def holm(p_values: npt.ArrayLike) -> Floats:
     p = np.asarray(p_values, np.float64)
     known = np.flatnonzero(~np.isnan(p))
     if p.ndim != 1 or (p[known] < 0).any() or (p[known] > 1).any():
-        raise InputError(f"Expected p-values in [0, 1], shape (n,). Received: {p}.")
+        raise InputError(
+            f"Expected p-values in [0, 1], shape (n,). Received: shape {p.shape}, {np.nanmin(p)} to {np.nanmax(p)}."
+        )
     order = known[np.argsort(p[known], kind="stable")]
     adjusted = np.full(len(p), np.nan)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)))
