@@ -29,8 +29,9 @@ from bboxbench.experiments.results import ResultsFolder, finished_runs, open_res
 from bboxbench.experiments.runtime import environment, start_tensorflow
 from bboxbench.experiments.seeds import VARY
 from bboxbench.experiments.spec import NETWORK, SweepSpec
-from bboxbench.experiments.tables import distribution_table, runs_table, write_views
+from bboxbench.experiments.tables import comparisons_table, distribution_table, histogram_table, runs_table
 from bboxbench.experiments.training import Engine, EpochListener, TrainedRun, TrainingData, load_data
+from bboxbench.experiments.views import Views
 from bboxbench.files import write_atomically
 
 __all__ = ["Listener", "Plan", "SweepResult", "plan_sweep", "run_sweep"]
@@ -65,6 +66,8 @@ class SweepResult:
     """A row a run: the content of runs.csv."""
     distribution: pd.DataFrame
     """A row a cell: the content of distribution.csv."""
+    comparisons: pd.DataFrame
+    """A row a pair of cells that differ in one thing: the content of comparisons.csv."""
     baselines: pd.DataFrame
     """The content of baselines.csv."""
     failed: tuple[str, ...]
@@ -168,17 +171,18 @@ def run_sweep(
         write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
         facts = _shared_columns(spec, data, sizes, threads, machine["device"])
         engines: dict[str, Engine] = {}
-        write_views(folder, results.journal.records)
-        for block in blocks(pending):
-            for name, part in by_engine(spec, block):
-                if name not in engines:
-                    engines[name] = ENGINE_FACTORIES[name](spec)
-                with _listener_errors(listener) as tell:
-                    for trained in engines[name].train(part, data, tell):
-                        row = _keep(trained, data, spec, {**facts, "engine": name}, results)
-                        write_views(folder, results.journal.records)
-                        listener.finished(row)
-            _draw(results)
+        with Views(folder, results.journal) as views:
+            for block in blocks(pending):
+                for name, part in by_engine(spec, block):
+                    if name not in engines:
+                        engines[name] = ENGINE_FACTORIES[name](spec)
+                    with _listener_errors(listener) as tell:
+                        for trained in engines[name].train(part, data, tell):
+                            row = _keep(trained, data, spec, {**facts, "engine": name}, results)
+                            views.run_came()
+                            listener.finished(row)
+                views.write_if_stale()
+                _draw(results)
         return _conclude(results, runs, baselines)
 
 
@@ -268,11 +272,13 @@ def _conclude(results: ResultsFolder, planned: list[Run], baselines: pd.DataFram
     """Name what became of the runs and what was written."""
     records = results.journal.records
     runs = runs_table(records)
+    comparisons = comparisons_table(runs)
     mine = {run.run_id for run in planned}
     return SweepResult(
         folder=results.path,
         runs=runs,
-        distribution=distribution_table(runs),
+        distribution=distribution_table(runs, histogram_table(records), comparisons),
+        comparisons=comparisons,
         baselines=baselines,
         failed=tuple(r["run_id"] for r in records if r["run_id"] in mine and r["row"]["status"] == "failed"),
         written=(results.path / "runs.csv", results.path / "distribution.csv", _draw(results)),

@@ -67,6 +67,7 @@ def test_every_run_is_a_row_with_the_documented_columns(undisturbed: SweepResult
     ("name", "columns"),
     [
         ("distribution", tables.DISTRIBUTION),
+        ("comparisons", tables.COMPARISONS),
         ("baselines", tables.BASELINES),
         ("epochs", tables.EPOCHS),
         ("iou_histogram", tables.IOU_HISTOGRAM),

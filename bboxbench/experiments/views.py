@@ -1,0 +1,72 @@
+"""Keeps the tables of a results folder up with its journal without slowing the sweep down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from bboxbench.errors import CannotWrite
+from bboxbench.experiments.journal import Journal
+from bboxbench.experiments.tables import write_views
+
+__all__ = ["Views"]
+
+SECONDS_BETWEEN = 5.0
+"""Lockstep gives a block's runs back within a moment: each would rebuild the same tables."""
+SHARE = 0.05
+"""Of the time, at most, is spent on tables."""
+
+
+class Views:
+    """Writes every table when it is made, when asked to, and at the end of its ``with`` block, interrupted or not.
+
+    A kill may leave tables older than the journal: the next start makes them anew.
+
+    Args:
+        folder: of the results.
+        journal: what the tables are made from.
+        clock: seconds, rising.
+
+    Raises:
+        CannotWrite: disk full, no permission.
+    """
+
+    def __init__(self, folder: Path, journal: Journal, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder, self._journal, self._clock = folder, journal, clock
+        self._stale = False
+        self.write()
+
+    def __enter__(self) -> Views:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.write_if_stale()
+        elif not isinstance(error, CannotWrite):
+            # What ended the sweep is what a person must hear of.
+            with suppress(CannotWrite):
+                self.write_if_stale()
+
+    def write(self) -> None:
+        """Replace every table now."""
+        start = self._clock()
+        write_views(self._folder, self._journal.records)
+        end = self._clock()
+        self._stale = False
+        self._due = end + max(SECONDS_BETWEEN, (end - start) / SHARE)
+
+    def write_if_stale(self) -> None:
+        """Replace every table if a run has come since."""
+        if self._stale:
+            self.write()
+
+    def run_came(self) -> None:
+        """A run is in the journal: the tables follow at once, or later if they were written a moment ago."""
+        self._stale = True
+        if self._clock() >= self._due:
+            self.write()
