@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-__all__ = ["CELL", "box_accuracies", "conditions", "other_axes"]
+__all__ = ["CELL", "STRENGTH", "box_accuracies", "conditions", "other_axes", "without_initializer"]
 
 CELL = {
     "loss": "as on the command line, with its parameters",
@@ -15,6 +15,9 @@ CELL = {
     "start": "output bias: zeros, wide",
 }
 """The columns of a cell."""
+
+STRENGTH = ["converged_rate", "box_accuracy_median", "mean_iou_median"]
+"""The columns of distribution.csv by which cells are ranked, the first first: which is strongest."""
 
 
 def other_axes(runs: pd.DataFrame) -> list[str]:
@@ -47,7 +50,11 @@ def conditions(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def without_initializer(runs: pd.DataFrame) -> pd.DataFrame:
-    """The same the other way round: ``initializer``, and as ``group`` the loss and whatever else differs."""
+    """The same the other way round: ``initializer``, and as ``group`` the loss and whatever else differs.
+
+    Args:
+        runs: a row a run or a cell, with the columns `CELL`.
+    """
     group = runs["loss"].astype(str) + _rest(runs)
     return pd.DataFrame({"initializer": runs["initializer"].astype(str), "group": group}, index=runs.index)
 

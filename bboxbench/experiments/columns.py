@@ -102,7 +102,7 @@ COMPARED = {
 }
 
 RIVAL = {
-    "rival": "the strongest other loss under the same conditions: highest median box accuracy, then highest mean",
+    "rival": "the strongest other loss under the same conditions: most converged, then the highest median box accuracy",
     "rival_seeds": "seeds that both have",
     "rival_wins": "seeds in which the rival's box accuracy is higher",
     "rival_ties": "in which they are equal",

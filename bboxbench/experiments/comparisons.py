@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bboxbench.experiments.cells import box_accuracies, conditions, without_initializer
+from bboxbench.experiments.cells import STRENGTH, box_accuracies, conditions, without_initializer
 from bboxbench.experiments.columns import COMPARISONS
 from bboxbench.experiments.statistics import holm, paired_sign_flip, power, probability_of_improvement
 
@@ -76,10 +76,10 @@ def _compared(a: Any, b: Any) -> dict[str, Any]:
 def against_rival(cells: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
     """Each cell against the strongest other loss under the same conditions.
 
-    The strongest is the one with the highest median of box accuracy, among equal ones the highest mean, then the first.
+    The strongest has most converged runs, among equal ones the highest median of box accuracy, then of mean IoU.
 
     Args:
-        cells: a row a cell, with the columns of a cell and ``box_accuracy_median`` and ``box_accuracy_mean``.
+        cells: a row a cell, with its columns and those of `STRENGTH`.
         comparisons: the `comparisons_table` of the same runs.
 
     Returns:
@@ -89,8 +89,7 @@ def against_rival(cells: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFram
     """
     rows: list[dict[str, Any]] = []
     labels = conditions(cells)
-    order = ["box_accuracy_median", "box_accuracy_mean"]
-    strongest = cells.assign(**labels).sort_values(order, ascending=False, kind="stable")
+    strongest = cells.assign(**labels).sort_values(STRENGTH, ascending=False, kind="stable")
     pairs = {(row["where"], row["a"], row["b"]): row for row in _rows(comparisons[comparisons["by"] == "loss"])}
     for loss, group in zip(labels["loss"], labels["group"], strict=True):
         found: dict[str, Any] = {}

@@ -216,7 +216,14 @@ def test_the_rival_is_sought_under_the_same_conditions() -> None:
     assert table.loc[["iou"], ["rival", "rival_seeds", "p_value", "power"]].isna().all(axis=None)
 
 
-def test_among_equal_medians_the_higher_mean_is_the_rival() -> None:
-    lower, higher = np.array([0.0] * 4 + [0.5] * 4), np.array([0.0] * 4 + [0.5] * 3 + [1.0])
-    table = distribution({"loss": "mse"}, {"loss": "iou", "accuracy": lower}, {"loss": "giou", "accuracy": higher})
+@pytest.mark.parametrize(
+    ("iou", "giou"),
+    [
+        ({"outcome": "learning", "accuracy": 0.8}, {"outcome": "converged", "accuracy": 0.7}),
+        ({"accuracy": 0.7}, {"accuracy": 0.8}),
+        ({"accuracy": 0.0, "mean_iou": 0.1}, {"accuracy": 0.0, "mean_iou": 0.2}),
+    ],
+)
+def test_most_converged_then_the_median_then_the_iou_make_the_rival(iou: dict[str, Any], giou: dict[str, Any]) -> None:
+    table = distribution({"loss": "mse"}, {"loss": "iou", **iou}, {"loss": "giou", **giou})
     assert table.loc["mse", "rival"] == "giou"
