@@ -21,6 +21,7 @@ from bboxbench.experiments.results import JOURNAL, MANIFEST, SCHEMA, load_predic
 from bboxbench.experiments.tables import (
     BASELINES,
     CELL,
+    comparisons_table,
     distribution_table,
     epochs_table,
     histogram_table,
@@ -64,7 +65,12 @@ class RecordedSweep:
     @cached_property
     def distribution(self) -> pd.DataFrame:
         """A row a cell, as distribution.csv; made when it is first asked for, since bootstrapping takes a moment."""
-        return distribution_table(self.runs)
+        return distribution_table(self.runs, self.iou_histogram, self.comparisons)
+
+    @cached_property
+    def comparisons(self) -> pd.DataFrame:
+        """A row a pair of cells, as comparisons.csv; made when it is first asked for."""
+        return comparisons_table(self.runs)
 
     @property
     def pictures(self) -> DatasetSpec:

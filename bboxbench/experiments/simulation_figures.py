@@ -16,34 +16,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from bboxbench.experiments.figures import STYLE
+from bboxbench.experiments.figures.lines import loss_styles
+from bboxbench.experiments.figures.style import STYLE
 from bboxbench.experiments.simulation_cases import CENTRE, RADIUS, RATES, RATIOS
 from bboxbench.files import write_atomically
 
-__all__ = ["curves_figure", "loss_styles", "surface_figure"]
+__all__ = ["curves_figure", "surface_figure"]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette but for its yellow, which is too pale for a line on white."""
-MARKERS = "osD^vXP*<>"
-LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
 GREY, NO_MEAN = "#767676", "#bbbbbb"
 COLOUR_MAP = "viridis"
 SHOWN_RATIOS = (RATIOS[0], 1.0, RATIOS[-1])
 """Of the targets that are drawn: all seven would cover what lies behind them."""
 CLOSE = 200
 """Points from which the disc is coloured between them, too."""
-
-
-def loss_styles(names: list[str]) -> dict[str, dict[str, Any]]:
-    """Colour, marker and line of each loss: 7, 10 and 3 turn at different speeds, so that 210 losses differ."""
-    return {
-        name: {
-            "color": COLOURS[k % len(COLOURS)],
-            "marker": MARKERS[k % len(MARKERS)],
-            "linestyle": LINES[k % len(LINES)],
-        }
-        for k, name in enumerate(names)
-    }
 
 
 def curves_figure(curves: pd.DataFrame, path: Path) -> None:

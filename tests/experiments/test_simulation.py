@@ -16,9 +16,10 @@ from PIL import Image
 
 from bboxbench.errors import FolderConflict, InputError
 from bboxbench.experiments import simulation_results
+from bboxbench.experiments.figures.lines import loss_styles
 from bboxbench.experiments.simulation import resolve_loss, simulate
 from bboxbench.experiments.simulation_cases import SimulationSpec, case_sizes, draw_points, learning_rates
-from bboxbench.experiments.simulation_figures import curves_figure, loss_styles, surface_figure
+from bboxbench.experiments.simulation_figures import curves_figure, surface_figure
 from bboxbench.experiments.simulation_listener import SimulationListener
 from bboxbench.experiments.simulation_results import CURVES, SUMMARY, SURFACE, run_simulation
 

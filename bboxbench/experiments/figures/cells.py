@@ -6,7 +6,7 @@ axes are the caller's. Call them inside ``with style():``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from bboxbench.experiments.figures.style import GRID, INK, MUTED, OUTCOME_STYLE
+from bboxbench.experiments.cells import box_accuracies
+from bboxbench.experiments.figures.style import GRID, INK, MUTED, OUTCOME_STYLE, PAPER
 from bboxbench.experiments.outcomes import CONVERGED_ACCURACY
 
 __all__ = [
-    "accuracies",
     "draw_curves",
     "draw_distribution",
     "draw_iou_histogram",
@@ -34,7 +34,11 @@ Array = npt.NDArray[np.float64]
 
 BAND = 0.36
 """Half the height of what stands for one cell in a row of height 1."""
+BOX = 0.2
+"""The same of its box plot, which must not be louder than the dots."""
 SIDES = ("left", "top", "right", "bottom")
+PREDICTED, TRUE = "#0072B2", MUTED
+"""Colours of predicted and true sides."""
 FULL_HEIGHT = 0.15
 """Share of all boxes in one bin that fills half a row of `draw_sides`; more is cut off there and said in a number."""
 
@@ -44,16 +48,13 @@ def states(runs: pd.DataFrame) -> pd.Series[str]:
     return runs["outcome"].astype(object).where(runs["status"] == "ok", "failed")
 
 
-def accuracies(runs: pd.DataFrame) -> pd.Series[float]:
-    """Box accuracy of each run in [0, 1]; a failed run gave no box and counts 0, as in every table."""
-    return runs["box_accuracy"].astype(float).where(runs["status"] == "ok", 0.0)
-
-
-def outcome_handles(present: Iterable[Any]) -> list[Line2D]:
-    """Entries of a legend for the outcomes in ``present``, in their usual order."""
+def outcome_handles(present: Iterable[Any], *, lines: bool = False) -> list[Line2D]:
+    """Entries of a legend for the outcomes in ``present``, in their usual order: markers, or lines where they are."""
     there = set(present)
     return [
-        Line2D([], [], linestyle="", color=colour, marker=marker, markersize=5, label=name)
+        Line2D([], [], color=colour, label=name, linewidth=1.5)
+        if lines
+        else Line2D([], [], linestyle="", color=colour, marker=marker, markersize=5, label=name)
         for name, (colour, marker) in OUTCOME_STYLE.items()
         if name in there
     ]
@@ -69,7 +70,7 @@ def draw_distribution(
     runs: pd.DataFrame,
     *,
     y: float = 0.0,
-    seeds: Sequence[int] | None = None,
+    seeds: npt.ArrayLike | None = None,
     size: float = 4.5,
 ) -> None:
     """Box accuracy of a cell's runs along x: every seed a dot in its outcome's colour and marker, a box plot behind.
@@ -86,7 +87,7 @@ def draw_distribution(
     """
     if not len(runs):
         return
-    accuracy, state = accuracies(runs), states(runs)
+    accuracy, state = box_accuracies(runs), states(runs)
     everyone = np.unique(runs["seed"] if seeds is None else np.asarray(seeds))
     heights = y + (np.searchsorted(everyone, runs["seed"]) + 0.5) / len(everyone) * 2 * BAND - BAND
     low, first, median, third, high = np.quantile(accuracy, [0, 0.25, 0.5, 0.75, 1])
@@ -94,15 +95,17 @@ def draw_distribution(
     axis.plot(target, [y - 0.5, y + 0.5], color=MUTED, linewidth=0.6, linestyle=(0, (2, 2)), alpha=0.7, zorder=0.6)
     if len(runs) > 1:
         axis.plot([low, high], [y, y], color=MUTED, linewidth=0.8, alpha=0.7, zorder=0.8)
-        box = Rectangle((first, y - BAND), third - first, 2 * BAND, facecolor=GRID, edgecolor=MUTED, linewidth=0.6)
+        box = Rectangle((first, y - BOX), third - first, 2 * BOX, facecolor=GRID, edgecolor=MUTED, linewidth=0.5)
         box.set(zorder=0.9, clip_on=False)
         axis.add_patch(box)
     for name, (colour, marker) in OUTCOME_STYLE.items():
         mine = np.asarray(state == name)
         if mine.any():
             dots = {"marker": marker, "markersize": size, "markeredgewidth": 0 if marker != "x" else 1.2}
-            axis.plot(accuracy[mine], heights[mine], "", color=colour, alpha=0.85, clip_on=False, zorder=2, **dots)
-    axis.plot([median, median], [y - BAND - 0.06, y + BAND + 0.06], color=INK, linewidth=1.5, clip_on=False, zorder=3)
+            axis.plot(
+                accuracy[mine], heights[mine], linestyle="", color=colour, alpha=0.85, clip_on=False, zorder=2, **dots
+            )
+    axis.plot([median, median], [y - BAND, y + BAND], color=INK, linewidth=1.5, clip_on=False, zorder=3)
 
 
 def draw_curves(axis: Axes, epochs: pd.DataFrame, runs: pd.DataFrame, *, measure: str = "val_box_accuracy") -> None:
@@ -127,35 +130,41 @@ def draw_curves(axis: Axes, epochs: pd.DataFrame, runs: pd.DataFrame, *, measure
         axis.plot(known["epoch"], known[measure], marker, color=colour, markersize=4, clip_on=False)
 
 
-def draw_iou_histogram(axis: Axes, histogram: pd.DataFrame, runs: pd.DataFrame) -> None:
+def draw_iou_histogram(axis: Axes, histogram: pd.DataFrame, runs: pd.DataFrame, *, top: float = 0.3) -> None:
     """How the IoU of the test boxes is spread: the mean over the cell's runs as an area, every run a thin line.
 
     Args:
         axis: x is the IoU, y the share of the test pictures in a bin.
         histogram: rows of iou_histogram.csv; those of other runs are passed over. Failed runs have none.
         runs: the cell's rows of runs.csv.
+        top: the greatest share that is drawn; bins whose mean is above are cut off there, and a number says what they
+            hold together.
     """
     there = histogram[histogram["run_id"].isin(runs["run_id"])]
     if not len(there):
         say(axis, "no predictions")
         return
     state = dict(zip(runs["run_id"], states(runs), strict=True))
-    edges = [*np.unique(there["iou_from"]), float(there["iou_to"].max())]
+    edges = np.array([*np.unique(there["iou_from"]), float(there["iou_to"].max())])
     shares = {run_id: np.asarray(mine["count"] / mine["count"].sum()) for run_id, mine in there.groupby("run_id")}
     mean = np.mean(list(shares.values()), axis=0)
-    axis.stairs(mean, edges, fill=True, color=GRID, zorder=0.5)
+    axis.stairs(np.minimum(mean, top), edges, fill=True, color=GRID, zorder=0.5)
     for run_id, share in shares.items():
-        axis.stairs(share, edges, color=OUTCOME_STYLE[state[run_id]][0], linewidth=0.8, alpha=0.7)
-    axis.stairs(mean, edges, color=INK, linewidth=1.1)
+        axis.stairs(share, edges, color=OUTCOME_STYLE[state[run_id]][0], linewidth=0.7, alpha=0.7)
+    axis.stairs(mean, edges, color=INK, linewidth=1.0)
+    cut = np.flatnonzero(mean > top)
+    if len(cut):
+        _say_share(axis, mean[cut].sum(), (edges[cut[0]], edges[cut[-1] + 1]), top * 0.93)
     threshold = float(runs["iou_threshold"].dropna().iloc[0])
     axis.axvline(threshold, color=MUTED, linewidth=0.6, linestyle=(0, (2, 2)), alpha=0.7, zorder=0.6)
+    axis.set_ylim(0, top)
 
 
 def draw_sides(axis: Axes, sides: pd.DataFrame) -> None:
     """Where the four sides of the boxes lie across the picture: predicted above each line, true below it.
 
-    A bin that holds more than 15 % of all boxes is cut off there and says how many it holds: sides pinned to the border
-    make such a spike at 0 or 1.
+    A bin that holds more than 15 % of all boxes is cut off there; the outermost ones then say how many they hold, for
+    sides pinned to the border make such a spike at 0 or 1.
 
     Args:
         axis: x is the place, 0 the left or top edge of the picture, 1 the right or bottom one; a row a side.
@@ -168,30 +177,32 @@ def draw_sides(axis: Axes, sides: pd.DataFrame) -> None:
     for row, side in enumerate(SIDES):
         mine = sides[sides["side"] == side]
         edges = np.array([*mine["from"], mine["to"].iloc[-1]], float)
-        for name, up, colour in (("predicted", -1.0, "#0072B2"), ("true", 1.0, MUTED)):
+        for name, up, colour in (("predicted", -1.0, PREDICTED), ("true", 1.0, TRUE)):
             share = mine[name].to_numpy(float)
             if np.isnan(share).any():
                 continue
             height = np.minimum(share / FULL_HEIGHT, 1.0) * 0.44
             axis.stairs(row + up * height, edges, baseline=row, fill=True, color=colour, alpha=0.85)
-            for k in np.flatnonzero(share > FULL_HEIGHT):
-                _say_share(axis, float(share[k]), float(edges[k] + edges[k + 1]) / 2, row + up * 0.25)
+            for k in {0, len(share) - 1}:
+                if share[k] > FULL_HEIGHT:
+                    _say_share(axis, share[k], (edges[k], edges[k + 1]), row + up * 0.25)
         axis.plot([0, 1], [row, row], color=MUTED, linewidth=0.5)
     axis.set(xlim=(0, 1), ylim=(len(SIDES) - 0.5, -0.5), yticks=range(len(SIDES)), yticklabels=SIDES)
-    axis.tick_params(left=False)
+    axis.tick_params(axis="y", left=False)
     axis.spines["left"].set_visible(False)
 
 
-def _say_share(axis: Axes, share: float, x: float, y: float) -> None:
-    """The number beside a bin that was cut off, on its side towards the middle."""
-    right = x < 0.5
+def _say_share(axis: Axes, share: float, bounds: tuple[float, float], y: float) -> None:
+    """The number beside bins that were cut off, on their side towards the middle."""
+    right = sum(bounds) < 1
     axis.annotate(
-        f"{share:.0%}",
-        (x, y),
-        (5 if right else -5, 0),
+        f"{100 * share:.0f} %",
+        (bounds[1] if right else bounds[0], y),
+        (2 if right else -2, 0),
         textcoords="offset points",
         ha="left" if right else "right",
         va="center",
         fontsize=6.5,
         color=INK,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
     )

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 
-__all__ = ["GRID", "INK", "MUTED", "OUTCOME_STYLE", "PAPER", "STYLE", "SYMPTOM_STYLE", "in_style", "style"]
+__all__ = ["GRID", "INK", "MUTED", "ON_COLOUR", "OUTCOME_STYLE", "PAPER", "STYLE", "SYMPTOM_STYLE", "in_style", "style"]
 
 INK = "#222222"
 """Text, medians, axes: what must be read."""
@@ -19,6 +19,9 @@ GRID = "#e4e4e4"
 """Lines and areas that only guide the eye."""
 PAPER = "#ffffff"
 """The background, and what is cut out of an area."""
+
+ON_COLOUR = "#1b1b1b"
+"""Text on a coloured area, which does not change with the page."""
 
 OUTCOME_STYLE: dict[Any, Any] = {
     "converged": ("#009E73", "o"),

@@ -1,0 +1,104 @@
+"""Figures with a small picture a cell: learning curves, histograms of the IoU, and where the sides lie."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from bboxbench.experiments.cells import CELL
+from bboxbench.experiments.figures.cells import (
+    PREDICTED,
+    SIDES,
+    TRUE,
+    draw_curves,
+    draw_iou_histogram,
+    draw_sides,
+    outcome_handles,
+    states,
+)
+from bboxbench.experiments.figures.distributions import NO_RUNS, threshold_of
+from bboxbench.experiments.figures.layout import Words, note, panels
+from bboxbench.experiments.figures.style import GRID, INK, in_style
+
+__all__ = ["iou_histograms", "learning_curves", "pinned_sides"]
+
+
+@in_style
+def learning_curves(epochs: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+    """Validation box accuracy over the epochs, a panel a cell and a line a seed.
+
+    Args:
+        epochs: epochs.csv.
+        runs: runs.csv.
+    """
+    if not len(runs):
+        return note(NO_RUNS)
+    words = Words("epoch", f"validation box accuracy\n(IoU ≥ {threshold_of(runs):g})", outcome_handles(states(runs)))
+    grid, cells = panels(runs, (1.75, 1.05), words, left=0.75)
+    for cell in cells:
+        draw_curves(cell.axis, epochs, cell.runs)
+    last = int(epochs["epoch"].max()) if len(epochs) else 1
+    for axis in grid.axes.flat:
+        axis.set(xlim=(1, max(2, last)), ylim=(0, 1), yticks=[0, 0.5, 1])
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axis.grid(axis="y")
+    return grid.figure
+
+
+@in_style
+def iou_histograms(histogram: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+    """How the IoU of the test boxes is spread, a panel a cell: the mean over its runs, and every run as a thin line.
+
+    Args:
+        histogram: iou_histogram.csv.
+        runs: runs.csv.
+    """
+    if not len(runs):
+        return note(NO_RUNS)
+    words = Words(
+        f"IoU of a test box with the true one; dashed: {threshold_of(runs):g}, from which it counts as right",
+        "share of the test boxes",
+        [
+            *outcome_handles(set(states(runs)) - {"failed"}, lines=True),
+            Patch(facecolor=GRID, edgecolor=INK, label="mean of the runs"),
+        ],
+    )
+    grid, cells = panels(runs, (1.75, 1.05), words)
+    for cell in cells:
+        draw_iou_histogram(cell.axis, histogram, cell.runs)
+    for axis in grid.axes.flat:
+        axis.set(xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0", "0.5", "1"])
+    return grid.figure
+
+
+@in_style
+def pinned_sides(sides: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+    """Where the sides of predicted and true boxes lie across the picture, a panel a cell and a row a side.
+
+    Args:
+        sides: as `bboxbench.experiments.recorded.sides_table` gives it.
+        runs: runs.csv.
+    """
+    if not len(runs):
+        return note(NO_RUNS)
+    known = bool(len(sides)) and bool(sides["true"].notna().all())
+    words = Words(
+        "place of a side across the picture: 0 is its left or top edge, 1 its right or bottom one",
+        "",
+        [
+            Patch(facecolor=PREDICTED, label="predicted (above the line)"),
+            Patch(facecolor=TRUE, label="true (below it)" if known else "true (pictures not found)"),
+        ],
+    )
+    grid, cells = panels(runs, (1.75, 1.5), words)
+    for cell in cells:
+        name = list(cell.runs.iloc[0][list(CELL)])
+        draw_sides(cell.axis, sides[(sides[list(CELL)] == name).all(axis=1)])
+    for axis in grid.axes.flat:
+        axis.set(xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0", "0.5", "1"])
+        axis.set(ylim=(len(SIDES) - 0.5, -0.5), yticks=range(len(SIDES)), yticklabels=SIDES)
+        axis.tick_params(axis="y", left=False)
+        axis.spines["left"].set_visible(False)
+    return grid.figure
