@@ -11,7 +11,7 @@ import typer
 from bboxbench.cli.console import Console
 from bboxbench.cli.live import LiveView, plan_lines, plan_values
 from bboxbench.cli.numbers import whole_number
-from bboxbench.errors import BboxbenchError
+from bboxbench.errors import BboxbenchError, unknown_name
 
 if TYPE_CHECKING:
     from bboxbench.experiments.spec import SweepSpec
@@ -21,6 +21,7 @@ __all__ = ["add_to"]
 
 RUNS, TRAINING, PICTURES, OUTPUT = "Which runs", "How each is trained", "Pictures", "Output"
 """Headings of the options in ``--help``."""
+FORMATS = ("table", "markdown")
 
 
 def _option(panel: str, default: str, explained: str, metavar: str = "NAMES") -> Any:
@@ -125,6 +126,15 @@ def sweep(
         bool, typer.Option("--retry-failed", help="Train again what failed before.", rich_help_panel=OUTPUT)
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False,
+    shown: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="Of the summary on stdout: table; markdown, for a pull request.",
+            rich_help_panel=OUTPUT,
+            metavar="NAME",
+        ),
+    ] = "table",
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON event a line on stdout.", rich_help_panel=OUTPUT)
     ] = False,
@@ -161,6 +171,8 @@ def sweep(
     chosen = preset if preset is not None else keys.pop("preset", "default")
     keys.pop("preset", None)
     resolved = SweepSpec.from_preset(chosen, **keys)
+    if shown not in FORMATS:
+        raise unknown_name("format", shown, FORMATS)
     console = Console(quiet, as_json)
     # A loss or network by import path may stand in the current folder, which an installed command does not search.
     sys.path.append(str(Path.cwd()))
@@ -173,7 +185,7 @@ def sweep(
 
     with LiveView(console) as view:
         result = run_sweep(resolved, out, view, retry_failed=retry_failed)
-    _conclude(console, result)
+    _conclude(console, result, shown)
     if result.failed:
         raise BboxbenchError(
             f"{len(result.failed)} of the runs failed; their errors stand in {result.folder / 'runs.csv'}. "
@@ -211,16 +223,22 @@ def _dry_run(console: Console, spec: SweepSpec, out: Path | None) -> None:
     console.event("plan", **plan_values(plan))
 
 
-def _conclude(console: Console, result: SweepResult) -> None:
-    """The table and the paths."""
+def _conclude(console: Console, result: SweepResult, shown: str) -> None:
+    """The summary and the paths."""
     from rich.console import Console as RichConsole
 
-    from bboxbench.cli.table import distribution_table
+    from bboxbench.cli.table import summary
+    from bboxbench.experiments.summary import markdown_summary
 
-    if not console.as_json:
+    if shown == "markdown":
+        console.show(markdown_summary(result))
+        for path in result.written:  # stdout may go straight into a pull request
+            console.say(f"  {path}")
+    elif not console.as_json:
         # Off a terminal Rich would assume 80 columns and fold names; a file has room.
         wide = console.stdout if console.stdout.is_terminal else RichConsole(width=120, highlight=False)
-        wide.print(distribution_table(result, wide.width))
+        wide.print(summary(result, wide.width))
+        console.show("")
         for path in result.written:
             console.show(f"  {path}")
     cells = result.distribution.to_dict("records")

@@ -1,116 +1,152 @@
-"""The distribution of box accuracy as a table for the terminal."""
+"""A sweep's summary for the terminal: a line a cell, or two where it is narrow, and who leads."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
 
-from rich import box
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from bboxbench.experiments.summary import Line, Tables
 
-    from bboxbench.experiments.sweep import SweepResult
+__all__ = ["strip", "summary"]
 
-__all__ = ["distribution_table", "strip"]
-
-BLOCKS = " ▁▂▃▄▅▆▇█"
-"""Heights of the small histogram."""
+BLOCKS = "·▁▂▃▄▅▆▇█"
+"""Heights of the small histogram; the dots of empty tenths let the eye count."""
 BINS = 10
+SCALE = "0" + " " * (BINS - 2) + "1"
+GAP = 2
+WIDE: tuple[str, ...] = ("", "converged", "95 %", "median", "95 %", SCALE, "Keras", "otherwise")
+NARROW = ("", "converged", "median", SCALE)
+"""Headings of a line a cell, and of two lines a cell."""
+STYLES = {"converged": "green", "learning": "cyan", "blind": "yellow", "diverged": "red", "failed": "bold red"}
+"""Of the outcomes; each is also a word."""
 
 
-NARROW = 100
-"""Columns of a terminal below which two lines stand for a cell instead of one."""
-
-
-class _Row(NamedTuple):
-    """One row of the table, in words."""
-
-    names: tuple[str, ...]
-    runs: str
-    outcomes: str
-    median: str
-    spread: str
-    histogram: str
-    keras_accuracy: str
-    style: str = ""
-
-
-def distribution_table(result: SweepResult, width: int) -> Table:
-    """A row a cell: outcomes, median and range of box accuracy, and a small histogram over its runs.
-
-    Args:
-        result: of a finished sweep.
-        width: of the terminal, in characters; a narrow one gets two lines a cell.
-    """
-    cells = result.distribution
-    others = [name for name in ("optimizer", "learning_rate", "head", "start") if cells[name].nunique() > 1]
-    names = ("loss", "initializer", *others)
-    rows = [_cell_row(cell, names, _runs_of(result.runs, cell)) for _, cell in cells.iterrows()]
-    rows += [_baseline_row(row, len(names)) for _, row in result.baselines.iterrows()]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Box accuracy over the seeds", title_justify="left")
-    scale = "0" + " " * (BINS - 2) + "1"
-    if width >= NARROW:
-        for name in names:
-            table.add_column(name.replace("_", " "), overflow="fold")
-        for name in ("runs", "outcomes", "median", "min to max", scale, "Keras 'accuracy'"):
-            right = name in ("runs", "median", "Keras 'accuracy'")
-            table.add_column(name, justify="right" if right else "left", no_wrap=name in ("min to max", scale))
-    else:
-        table.add_column("cell", overflow="fold")
-        table.add_column("outcomes")
-        table.add_column("median, range", no_wrap=True)
-        table.add_column(scale, no_wrap=True)
-    for number, row in enumerate(rows, start=1):
-        if width >= NARROW:
-            table.add_row(*row.names, *row[1:-1], style=row.style, end_section=number == len(cells))
-        else:
-            cell = "\n".join(name for name in row.names if name)
-            histogram = f"{row.histogram}\nKeras {row.keras_accuracy}"
-            figures = f"{row.median}\n{row.spread}"
-            table.add_row(cell, row.outcomes, figures, histogram, style=row.style, end_section=True)
-    return table
-
-
-def _cell_row(cell: pd.Series, names: tuple[str, ...], runs: pd.DataFrame) -> _Row:
-    accuracies = [float(x) if ok == "ok" else 0.0 for x, ok in zip(runs["box_accuracy"], runs["status"], strict=True)]
-    return _Row(
-        tuple(str(cell[name]) for name in names),
-        str(cell["runs"]),
-        _outcomes(cell),
-        f"{cell['box_accuracy_median']:.3f}",
-        f"{cell['box_accuracy_min']:.3f} to {cell['box_accuracy_max']:.3f}",
-        strip(accuracies),
-        # A cell of failed runs has none.
-        "-" if math.isnan(cell["keras_accuracy_median"]) else f"{cell['keras_accuracy_median']:.2f}",
-    )
-
-
-def _baseline_row(row: pd.Series, columns: int) -> _Row:
-    names = (f"{row['baseline']} box", *[""] * (columns - 1))
-    accuracy = float(row["box_accuracy"])
-    said = f"{row['keras_accuracy']:.2f}"
-    return _Row(names, "", "ignores the picture", f"{accuracy:.3f}", "", strip([accuracy]), said, "dim")
-
-
-def _runs_of(runs: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
-    keys = ["loss", "initializer", "optimizer", "learning_rate", "head", "start"]
-    return runs[(runs[keys] == cell[keys].to_list()).all(axis=1)]
-
-
-def _outcomes(cell: pd.Series) -> str:
-    """As in '3 converged, 2 blind (2 pinned)'."""
-    names = ("converged", "learning", "blind", "diverged", "failed")
-    said = ", ".join(f"{cell[name]} {name}" for name in names if cell[name])
-    symptoms = ", ".join(f"{cell[name]} {name}" for name in ("pinned", "inverted", "constant") if cell[name])
-    return f"{said} ({symptoms})" if symptoms else said
-
-
-def strip(values: list[float]) -> str:
+def strip(values: Sequence[float]) -> str:
     """A histogram of values in [0, 1], one character a tenth."""
     counts = [0] * BINS
     for value in values:
         counts[min(BINS - 1, int(value * BINS))] += 1
     top = max(counts)
     return "".join(BLOCKS[-(-count * (len(BLOCKS) - 1) // top)] for count in counts)
+
+
+def summary(sweep: Tables, width: int) -> RenderableType:
+    """Outcomes, medians with intervals and a small histogram of every cell, under headings of like conditions.
+
+    Args:
+        sweep: a finished sweep, or one read from its folder.
+        width: of the terminal, in characters.
+    """
+    from bboxbench.experiments.summary import baseline_lines, caption, cell_lines, leaders, notes
+
+    lines = [*cell_lines(sweep), *baseline_lines(sweep)]
+    wide = _wide_widths(lines)
+    room = width - sum(wide) - GAP * (len(wide) - 1)
+    if room >= 0:
+        layout, widths, header = _one_line, wide, WIDE
+    else:
+        layout, widths, header = _two_lines, _narrow_widths(lines, width), NARROW
+    parts: list[RenderableType] = [Text(caption(sweep), style="bold"), Text()]
+    parts.append(_grid(widths, [[Text(word, style="dim") for word in header]]))
+    for heading, members in groupby(lines, key=lambda line: line.group):
+        parts.append(Text(heading, style="bold"))
+        parts.append(_grid(widths, [layout(line, widths) for line in members]))
+        parts.append(Text())
+    if sentences := leaders(sweep):
+        parts += [*map(Text, sentences), Text()]
+    return Group(*parts, *(Text(note, style="dim") for note in notes(sweep)))
+
+
+def _wide_widths(lines: Sequence[Line]) -> list[int]:
+    """Of the columns of a line a cell; the name is indented by two."""
+    columns = [
+        [f"  {line.name}" for line in lines],
+        *([getattr(line, name) for line in lines] for name in ("converged", "rate", "median", "interval")),
+        [SCALE],
+        [line.keras_accuracy for line in lines],
+        [line.otherwise for line in lines],
+    ]
+    return [max(map(cell_len, [*column, word])) for column, word in zip(columns, WIDE, strict=True)]
+
+
+def _narrow_widths(lines: Sequence[Line], width: int) -> list[int]:
+    figures = [
+        max(map(cell_len, ["converged", *(line.rate for line in lines)])),
+        max(map(cell_len, ["median", *(line.interval for line in lines)])),
+        BINS,
+    ]
+    name = max(max(cell_len(line.name) + 2, cell_len(line.otherwise) + 4) for line in lines) if lines else 0
+    return [min(name, width - sum(figures) - GAP * len(figures)), *figures]
+
+
+def _grid(widths: Sequence[int], rows: Sequence[Sequence[RenderableType]]) -> Table:
+    table = Table.grid(padding=(0, GAP, 0, 0))
+    for width in widths:
+        table.add_column(width=width, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _one_line(line: Line, widths: Sequence[int]) -> list[RenderableType]:
+    return [
+        Text(f"  {line.name}", style=_style(line)),
+        Text(line.converged.rjust(widths[1])),
+        Text(line.rate, style="dim"),
+        Text(line.median.rjust(widths[3])),
+        Text(line.interval, style="dim"),
+        _histogram(line),
+        Text(line.keras_accuracy.rjust(widths[6])),
+        _outcomes(line.otherwise),
+    ]
+
+
+def _two_lines(line: Line, widths: Sequence[int]) -> list[RenderableType]:
+    name: list[RenderableType] = [Padding(Text(_broken(line.name, widths[0] - 2), style=_style(line)), (0, 0, 0, 2))]
+    if line.otherwise:
+        name.append(Padding(_outcomes(_broken(line.otherwise, widths[0] - 4)), (0, 0, 0, 4)))
+    keras = f"Keras {line.keras_accuracy}"
+    return [
+        Group(*name),
+        Group(Text(line.converged), Text(line.rate, style="dim")),
+        Group(Text(line.median), Text(line.interval, style="dim")),
+        Group(_histogram(line), Text(keras, style="dim")),
+    ]
+
+
+def _style(line: Line) -> str:
+    return "" if line.converged else "dim"
+
+
+def _histogram(line: Line) -> Text:
+    """The last tenth is where a converged run lies."""
+    drawn = Text(strip(line.accuracies))
+    drawn.stylize(STYLES["converged"], BINS - 1)
+    return drawn
+
+
+def _outcomes(words: str) -> Text:
+    text = Text(words)
+    for name, style in STYLES.items():
+        text.highlight_words([name], style)
+    return text
+
+
+def _broken(words: str, width: int) -> str:
+    """Words too long for their column, broken where a reader would: before a bracket and behind a comma."""
+    if cell_len(words) <= width:
+        return words
+    lines = [""]
+    for part in words.replace(" (", " \0(").replace("(", "\0(").replace(", ", ", \0").replace(",", ",\0").split("\0"):
+        if lines[-1] and cell_len((lines[-1] + part).rstrip()) > width:
+            lines.append("")
+        lines[-1] += part if lines[-1] else part.lstrip()
+    return "\n".join(line.rstrip() for line in lines)

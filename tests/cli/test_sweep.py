@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import os
 import resource
@@ -9,16 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from rich.console import Console
 
-from bboxbench.cli import main, table
+from bboxbench.cli import main
 from bboxbench.data_gen import Dataset
 from bboxbench.experiments.estimate import Estimate
-from bboxbench.experiments.tables import distribution_table, runs_table
 
 
 @pytest.fixture(autouse=True)
@@ -57,10 +53,27 @@ def test_a_sweep_prints_plan_table_and_paths(
     assert "Estimated: about" in err
     assert "[2/2] iou_unguarded glorot_uniform seed 0: diverged" in err
     assert "1 diverged" in out
+    assert "0 of 1  0.00 to 0.79" in out
     assert "mean box" in out
     for name in ("runs.csv", "distribution.csv", "report/box_accuracy.png"):
         assert str(tmp_path / "r" / name) in out.replace("\n", "")
         assert (tmp_path / "r" / name).exists()
+
+
+def test_the_summary_as_markdown_is_all_that_stands_on_stdout(
+    small_dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words(small_dataset, tmp_path / "r"), "--format", "markdown") == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("**Box accuracy over 1 seed: ")
+    assert "| `mse` | `glorot_uniform` | 0 of 1 (0.00 to 0.79) |" in out
+    assert str(tmp_path) not in out
+    assert "runs.csv" in err
+
+
+def test_an_unknown_format_is_refused_before_anything_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("sweep", "--format", "markdwon") == 2
+    assert "Unknown format 'markdwon'. Did you mean 'markdown'?" in capsys.readouterr().err
 
 
 def test_json_events_are_one_a_line_and_carry_plan_runs_and_cells(
@@ -178,35 +191,6 @@ def test_an_altered_shard_is_named(small_dataset: Dataset, tmp_path: Path, capsy
     code = run(*words(small_dataset, tmp_path / "r", data=tmp_path / "data"))
     assert code == 2
     assert "00000.npz" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("values", "strip"),
-    [
-        ([0.0], "█         "),
-        ([1.0], "         █"),
-        ([0.0, 0.05, 0.95, 1.0], "█        █"),
-        ([0.0] * 8 + [0.55], "█    ▁    "),
-    ],
-)
-def test_the_strip_counts_runs_by_tenths(values: list[float], strip: str) -> None:
-    assert table.strip(values) == strip
-
-
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_the_table_fits_the_terminal_and_keeps_its_numbers_whole(width: int) -> None:
-    cell = {"loss": "centre_point", "initializer": "random_uniform(minval=-0.05,maxval=0.05)", "head": "corners"}
-    cell |= {"optimizer": "adam", "learning_rate": 0.001, "start": "wide", "status": "ok", "outcome": "blind"}
-    rows = [{**cell, "symptom": "pinned", "box_accuracy": a, "keras_accuracy": 0.95} for a in (0.031, 0.456)]
-    runs = runs_table([{"row": row} for row in rows])
-    baselines = pd.DataFrame([{"baseline": "mean", "box_accuracy": 0.02, "keras_accuracy": 0.6}])
-    result = SimpleNamespace(runs=runs, distribution=distribution_table(runs), baselines=baselines)
-    console = Console(width=width, record=True, file=io.StringIO())
-    console.print(table.distribution_table(result, width))  # type: ignore[arg-type]  # what it reads of a result
-    text = console.export_text()
-    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
-    for whole in ("0.243", "0.031 to 0.456", "2 blind", "0.95", "mean box"):
-        assert whole in text
 
 
 def start(arguments: list[str], cwd: Path, **options: object) -> subprocess.Popen[str]:

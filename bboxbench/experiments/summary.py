@@ -1,0 +1,225 @@
+"""A sweep in a screenful: a line a cell in words, who leads, and both as Markdown for a pull request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+
+from bboxbench.experiments.cells import CELL, STRENGTH, box_accuracies, conditions
+from bboxbench.experiments.outcomes import OUTCOMES, SYMPTOMS
+from bboxbench.experiments.statistics import CONFIDENCE, LEAST_SEEDS, WIN_RATE, power
+
+__all__ = ["Line", "Tables", "baseline_lines", "caption", "cell_lines", "leaders", "markdown_summary", "notes"]
+
+USUAL_SEEDS = 20
+"""What a sweep has when nothing else is asked for."""
+SMALLEST_P = 0.0001
+KERAS_NOTE = (
+    "Keras: median of what metrics=['accuracy'] shows, which is how often the largest of the four numbers is the right "
+    "one, not an accuracy of boxes."
+)
+"""What the column of `Line.keras_accuracy` is."""
+LEADERS_NOTE = (
+    "In brackets: probability of improvement with its 95 % interval. p: paired sign-flip test over the seeds, "
+    "corrected by Holm for all pairs of losses."
+)
+"""What the figures of `leaders` are."""
+
+
+class Tables(Protocol):
+    """What a finished sweep and one read from its folder have in common."""
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """A row a run, as in runs.csv."""
+
+    @property
+    def distribution(self) -> pd.DataFrame:
+        """A row a cell, as in distribution.csv."""
+
+    @property
+    def baselines(self) -> pd.DataFrame:
+        """A row a baseline, as in baselines.csv; may be empty."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One cell, or one baseline, in words. What does not exist is an empty string."""
+
+    group: str
+    """The conditions, as a heading over several lines."""
+    name: str
+    """The loss; where a sweep has one loss alone, the conditions (the loss is then the heading)."""
+    converged: str = ""
+    """As in "18 of 20"."""
+    rate: str = ""
+    """The Wilson interval of the rate, as in "0.70 to 0.97"."""
+    median: str = ""
+    """Of box accuracy."""
+    interval: str = ""
+    """Of the median; a single run has none."""
+    otherwise: str = ""
+    """Outcomes but for converged, then symptoms, as in "2 blind (2 pinned)"."""
+    keras_accuracy: str = ""
+    """Median of what Keras shows."""
+    accuracies: tuple[float, ...] = ()
+    """Box accuracy of every run, failed ones 0."""
+
+
+def caption(sweep: Tables) -> str:
+    """What the figures are, in one line without a full stop."""
+    counts = sorted(set(sweep.distribution["runs"]))
+    seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}" if counts else "0"
+    noun = "seed" if counts == [1] else "seeds"
+    threshold = next(iter(sweep.runs["iou_threshold"].dropna()), 0.5)
+    sure = f"{100 * CONFIDENCE:g} % intervals"
+    return f"Box accuracy over {seeds} {noun}: share of test pictures with IoU >= {threshold:g}, {sure}"
+
+
+def cell_lines(sweep: Tables) -> list[Line]:
+    """A line a cell, in groups of like conditions; the strongest first within each."""
+    cells = sweep.distribution
+    labels = conditions(cells)
+    group, name = ("group", "loss") if labels["loss"].nunique() > 1 else ("loss", "group")
+    accuracies = box_accuracies(sweep.runs).groupby([sweep.runs[each] for each in CELL], sort=False)
+    values = {key: tuple(members) for key, members in accuracies}
+    lines: list[Line] = []
+    for where in dict.fromkeys(labels[group]):
+        mine = cells[labels[group] == where].sort_values(STRENGTH, ascending=False, kind="stable")
+        for index, cell in zip(mine.index, _rows(mine), strict=True):
+            key = tuple(cell[each] for each in CELL)
+            lines.append(_cell_line(str(where), str(labels.loc[index, name]), cell, values.get(key, ())))
+    return lines
+
+
+def _cell_line(group: str, name: str, cell: dict[str, Any], accuracies: tuple[float, ...]) -> Line:
+    states = [f"{cell[each]} {each}" for each in (*OUTCOMES[1:], "failed") if cell[each]]
+    symptoms = ", ".join(f"{cell[each]} {each}" for each in SYMPTOMS if cell[each])
+    said = ", ".join(states)
+    keras = float(cell["keras_accuracy_median"])
+    return Line(
+        group=group,
+        name=name,
+        converged=f"{cell['converged']} of {cell['runs']}",
+        rate=f"{cell['converged_rate_low']:.2f} to {cell['converged_rate_high']:.2f}",
+        median=f"{cell['box_accuracy_median']:.3f}",
+        interval=_interval(cell) if cell["runs"] > 1 else "",
+        otherwise=f"{said} ({symptoms})" if said and symptoms else said or symptoms,
+        keras_accuracy="-" if math.isnan(keras) else f"{keras:.2f}",  # a cell of failed runs has none
+        accuracies=accuracies,
+    )
+
+
+def _interval(cell: dict[str, Any]) -> str:
+    return f"{cell['box_accuracy_median_low']:.3f} to {cell['box_accuracy_median_high']:.3f}"
+
+
+def baseline_lines(sweep: Tables) -> list[Line]:
+    """A line a baseline: one box for every picture."""
+    return [
+        Line(
+            group="one box for every picture",
+            name=f"{row['baseline']} box",
+            median=f"{float(row['box_accuracy']):.3f}",
+            otherwise="ignores the picture",
+            keras_accuracy=f"{float(row['keras_accuracy']):.2f}",
+            accuracies=(float(row["box_accuracy"]),),
+        )
+        for row in _rows(sweep.baselines)
+    ]
+
+
+def leaders(sweep: Tables) -> list[str]:
+    """Who comes first under each condition and how sure that is, a sentence each; none where no two losses met."""
+    cells = sweep.distribution
+    labels = conditions(cells)
+    said = []
+    for where in dict.fromkeys(labels["group"]):
+        best = next(iter(_rows(cells[labels["group"] == where].sort_values(STRENGTH, ascending=False, kind="stable"))))
+        if isinstance(best["rival"], str):
+            said.append(_leads(str(where), best))
+    seeds = int(cells["rival_seeds"].max()) if said else 0
+    if 0 < seeds < LEAST_SEEDS:
+        said.append(
+            f"{seeds} {'seed is' if seeds == 1 else 'seeds are'} too few for a test, which needs {LEAST_SEEDS}; "
+            f"{USUAL_SEEDS} show a loss that is better in {round(10 * WIN_RATE)} seeds of 10 with a probability of "
+            f"{power(USUAL_SEEDS):.2f}."
+        )
+    return said
+
+
+def notes(sweep: Tables) -> list[str]:
+    """What the figures of the lines and of the leaders mean, a sentence or two each."""
+    return [LEADERS_NOTE, KERAS_NOTE] if leaders(sweep) else [KERAS_NOTE]
+
+
+def _leads(where: str, cell: dict[str, Any]) -> str:
+    wins, seeds, ties = (int(cell[name]) for name in ("rival_losses", "rival_seeds", "rival_ties"))
+    if ties == seeds:
+        return f"Under {where} {cell['loss']} and {cell['rival']} are equal in all {seeds} seeds."
+    tied = f" ({ties} tied)" if ties else ""
+    better, low, high = (cell[f"probability_of_improvement{end}"] for end in ("", "_low", "_high"))
+    said = (
+        f"Under {where} {cell['loss']} comes first: better than {cell['rival']} in {wins} of {seeds} seeds{tied} "
+        f"({better:.2f}, {low:.2f} to {high:.2f})"
+    )
+    p = float(cell["p_value_holm"])
+    if math.isnan(p):
+        return f"{said}."
+    apart = "" if p < 1 - CONFIDENCE else ": not told apart"
+    return f"{said}, p {f'{p:.2g}' if p >= SMALLEST_P else f'< {SMALLEST_P:g}'}{apart}."
+
+
+def markdown_summary(sweep: Tables) -> str:
+    """The same lines as a Markdown table with a caption and the leaders, for a pull request.
+
+    Args:
+        sweep: a finished sweep, or one read from its folder.
+
+    Returns:
+        Markdown as GitHub shows it, ending in a newline. Names stand as code, so nothing in them is markup.
+    """
+    single = sweep.distribution["loss"].nunique() == 1
+    head = ("loss", "conditions") if single else ("conditions", "loss")
+    titles = (*head, "converged", "median box accuracy", "otherwise", "Keras")
+    rows = [
+        (
+            _code(line.group) if line.converged else line.group,
+            _code(line.name) if line.converged else line.name,
+            _with(line.converged, line.rate),
+            _with(line.median, line.interval),
+            line.otherwise,
+            line.keras_accuracy,
+        )
+        for line in (*cell_lines(sweep), *baseline_lines(sweep))
+    ]
+    table = [titles, ("---", "---", "--:", "--:", "---", "--:"), *rows]
+    parts = [
+        f"**{caption(sweep)}**",
+        "\n".join(f"| {' | '.join(cells)} |" for cells in table),
+        "\n".join(f"- {_plain(sentence)}" for sentence in leaders(sweep)),
+        "<br>\n".join(f"<sub>{_plain(note)}</sub>" for note in notes(sweep)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _with(value: str, interval: str) -> str:
+    return f"{value} ({interval})" if interval else value
+
+
+def _code(name: str) -> str:
+    """A name as code in a cell; a bar would end the cell even there."""
+    return f"`{name.replace('|', chr(92) + '|')}`"
+
+
+def _plain(sentence: str) -> str:
+    """A sentence whose underscores, stars and brackets are themselves."""
+    return "".join(f"\\{mark}" if mark in "\\`*_[]<>|" else mark for mark in sentence)
+
+
+def _rows(table: pd.DataFrame) -> Iterable[dict[str, Any]]:
+    return ({str(name): value for name, value in row.items()} for row in table.to_dict("records"))

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bboxbench.experiments.summary import baseline_lines, caption, cell_lines, leaders, markdown_summary, notes
+from bboxbench.experiments.tables import BASELINES, distribution_table, runs_table
+
+
+@dataclass
+class Sweep:
+    runs: pd.DataFrame
+    distribution: pd.DataFrame
+    baselines: pd.DataFrame
+
+
+def sweep(*cells: dict[str, Any], seeds: int = 8) -> Sweep:
+    """Each cell with ``accuracy``, a value a seed or one for all; it converged from 0.9 on."""
+    rows = []
+    for number, cell in enumerate(cells):
+        for seed, accuracy in enumerate(np.broadcast_to(cell.get("accuracy", 0.5), seeds)):
+            row = {
+                "run_id": f"{number}-{seed}",
+                "loss": "mse",
+                "initializer": "glorot_uniform",
+                "optimizer": "adam",
+                "learning_rate": 0.0005,
+                "head": "corners",
+                "start": "wide",
+                "seed": seed,
+                "status": "ok",
+                "outcome": "converged" if accuracy >= 0.9 else "blind",
+                "symptom": "",
+                "iou_threshold": 0.75,
+                "box_accuracy": accuracy,
+                "mean_iou": accuracy,
+                "keras_accuracy": 0.95,
+            }
+            rows.append({**row, **{name: value for name, value in cell.items() if name != "accuracy"}})
+    runs = runs_table([{"row": row} for row in rows])
+    baselines = pd.DataFrame([{"baseline": "mean", "box_accuracy": 0.02, "keras_accuracy": 0.6}])
+    return Sweep(runs, distribution_table(runs), baselines)
+
+
+RISING = np.linspace(0.1, 0.8, 8)
+
+
+def test_a_line_says_how_many_converged_with_wilsons_interval_and_the_median_with_its_own() -> None:
+    given = sweep({"accuracy": [0.95] * 6 + [0.03] * 2, "symptom": "pinned"})
+    (line,) = cell_lines(given)
+    cell = given.distribution.iloc[0]
+    assert (line.converged, line.rate) == ("6 of 8", "0.41 to 0.93")
+    assert line.median == "0.950"
+    assert line.interval == f"{cell['box_accuracy_median_low']:.3f} to {cell['box_accuracy_median_high']:.3f}"
+    assert line.otherwise == "2 blind (8 pinned)"
+    assert line.keras_accuracy == "0.95"
+    assert sorted(line.accuracies) == [0.03] * 2 + [0.95] * 6
+
+
+def test_a_cell_of_failed_runs_has_a_line_with_zeros_and_no_keras_accuracy() -> None:
+    nothing = {"status": "failed", "outcome": None, "box_accuracy": None, "mean_iou": None, "keras_accuracy": None}
+    (line,) = cell_lines(sweep(nothing))
+    assert (line.converged, line.median, line.otherwise) == ("0 of 8", "0.000", "8 failed")
+    assert line.keras_accuracy == "-"
+    assert line.accuracies == (0.0,) * 8
+
+
+def test_a_single_run_has_no_interval_of_its_median() -> None:
+    (line,) = cell_lines(sweep({}, seeds=1))
+    assert (line.converged, line.interval) == ("0 of 1", "")
+
+
+def test_lines_stand_under_their_conditions_the_strongest_first() -> None:
+    cells = [
+        {"loss": loss, "initializer": name, "accuracy": accuracy}
+        for loss, accuracy in (("iou", 0.1), ("mse", 0.95), ("giou", 0.5))
+        for name in ("he_normal", "he_uniform")
+    ]
+    found = [(line.group, line.name) for line in cell_lines(sweep(*cells))]
+    assert found == [(name, loss) for name in ("he_normal", "he_uniform") for loss in ("mse", "giou", "iou")]
+
+
+def test_one_loss_alone_is_the_heading_over_its_conditions() -> None:
+    lines = cell_lines(sweep({"initializer": "he_normal"}, {"initializer": "he_uniform", "accuracy": 0.6}))
+    assert [(line.group, line.name) for line in lines] == [("mse", "he_uniform"), ("mse", "he_normal")]
+
+
+def test_the_caption_names_seeds_and_threshold() -> None:
+    assert caption(sweep({})).startswith("Box accuracy over 8 seeds: share of test pictures with IoU >= 0.75")
+    assert "over 1 seed:" in caption(sweep({}, seeds=1))
+    uneven = sweep({}, {"loss": "iou"})
+    runs = uneven.runs.iloc[3:]
+    assert "over 5 to 8 seeds:" in caption(Sweep(runs, distribution_table(runs), uneven.baselines))
+
+
+def test_the_leader_is_named_with_its_wins_and_how_sure_that_is() -> None:
+    better = RISING + np.array([1, 2, -3, 4, 5, 6, 7, 8]) / 100
+    (sentence,) = leaders(sweep({"loss": "giou", "accuracy": better}, {"loss": "mse", "accuracy": RISING}))
+    assert sentence == (
+        "Under glorot_uniform giou comes first: better than mse in 7 of 8 seeds (0.88, 0.53 to 0.98), p 0.039."
+    )
+
+
+def test_what_the_seeds_do_not_tell_apart_is_said_to_be_so() -> None:
+    other = RISING[::-1] + 0.01
+    (sentence,) = leaders(sweep({"loss": "giou", "accuracy": other}, {"loss": "mse", "accuracy": RISING}))
+    assert sentence.endswith(": not told apart.")
+
+
+def test_few_seeds_get_no_p_value_and_the_reason() -> None:
+    *said, why = leaders(sweep({"loss": "giou", "accuracy": 0.9}, {"loss": "mse"}, seeds=3))
+    assert said == ["Under glorot_uniform giou comes first: better than mse in 3 of 3 seeds (1.00, 0.44 to 1.00)."]
+    assert why.startswith("3 seeds are too few for a test, which needs 6; 20 show")
+
+
+def test_equal_losses_are_said_to_be_equal() -> None:
+    (sentence,) = leaders(sweep({"loss": "giou", "accuracy": 0.0}, {"loss": "mse", "accuracy": 0.0}))
+    assert sentence == "Under glorot_uniform giou and mse are equal in all 8 seeds."
+
+
+def test_one_loss_alone_has_no_leader_and_no_note_about_it() -> None:
+    given = sweep({"initializer": "he_normal"}, {"initializer": "he_uniform"})
+    assert leaders(given) == []
+    assert len(notes(given)) == 1
+
+
+# --- Markdown ---
+
+
+def cells_of(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip("|").replace("\\|", "\0").split("|")]
+
+
+def test_every_row_of_the_markdown_table_has_every_cell() -> None:
+    text = markdown_summary(sweep({}, {"loss": "iou"}, {"loss": "a:B", "initializer": "own(names='x|y')"}))
+    rows = [cells_of(line) for line in text.splitlines() if line.startswith("|")]
+    assert {len(row) for row in rows} == {6}
+    assert len(rows) == 2 + 3 + 1
+    assert rows[-1][:4] == ["one box for every picture", "mean box", "", "0.020"]
+
+
+def test_the_markdown_table_holds_the_same_words_as_the_lines() -> None:
+    given = sweep({"accuracy": [0.95] * 6 + [0.03] * 2}, {"loss": "giou"})
+    text = markdown_summary(given)
+    for line in cell_lines(given):
+        row = next(row for row in text.splitlines() if f"`{line.name}`" in row)
+        assert f"{line.converged} ({line.rate})" in row
+        assert f"{line.median} ({line.interval})" in row
+    assert f"**{caption(given)}**" in text
+    assert text.endswith("\n")
+
+
+def test_nothing_in_a_sentence_turns_into_markup() -> None:
+    text = markdown_summary(sweep({"loss": "own:a*b*", "accuracy": 0.9}, {}))
+    assert "Under glorot\\_uniform own:a\\*b\\* comes first" in text
+
+
+def test_a_sweep_without_runs_has_no_lines_and_still_a_caption() -> None:
+    runs = runs_table([])
+    empty = Sweep(runs, distribution_table(runs), pd.DataFrame(columns=list(BASELINES)))
+    assert cell_lines(empty) == baseline_lines(empty) == leaders(empty) == []
+    assert caption(empty).startswith("Box accuracy over 0 seeds")
+    assert markdown_summary(empty).startswith("**Box accuracy")
+
+
+@pytest.mark.parametrize("name", ["rival", "p_value"])
+def test_a_distribution_read_from_its_file_says_the_same(name: str, tmp_path: Any) -> None:
+    given = sweep({"loss": "giou", "accuracy": RISING}, {"loss": "mse"}, {"loss": "iou", "initializer": "he_normal"})
+    given.distribution.to_csv(tmp_path / "d.csv", index=False)
+    given.runs.to_csv(tmp_path / "r.csv", index=False)
+    read = Sweep(pd.read_csv(tmp_path / "r.csv"), pd.read_csv(tmp_path / "d.csv"), given.baselines)
+    assert given.distribution[name].isna().any()
+    assert markdown_summary(read) == markdown_summary(given)
