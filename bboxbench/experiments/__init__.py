@@ -1,6 +1,7 @@
-"""Loss x initializer x seed: spec -> plan -> training -> journal -> outcomes and tables -> figure.
+"""Loss x initializer x seed: spec -> plan -> training -> journal -> outcomes and tables -> figures and report.
 
-Light parts are here; `run_sweep`, which imports TensorFlow, comes when it is asked for.
+Light parts are here; `run_sweep` and `BoxDiagnosis`, which import TensorFlow, come when they are asked for, as does
+`diagnose`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from bboxbench.experiments.outcomes import Measures, measure
 from bboxbench.experiments.spec import PRESETS, SweepSpec
 
 if TYPE_CHECKING:
+    from bboxbench.experiments.diagnosis import BoxDiagnosis, Diagnosis, diagnose
     from bboxbench.experiments.sweep import run_sweep
 
-__all__ = ["PRESETS", "Measures", "SweepSpec", "measure", "run_sweep"]
+__all__ = ["PRESETS", "BoxDiagnosis", "Diagnosis", "Measures", "SweepSpec", "diagnose", "measure", "run_sweep"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,4 +23,8 @@ def __getattr__(name: str) -> Any:
         from bboxbench.experiments.sweep import run_sweep
 
         return run_sweep
+    if name in ("BoxDiagnosis", "Diagnosis", "diagnose"):
+        from bboxbench.experiments import diagnosis
+
+        return getattr(diagnosis, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

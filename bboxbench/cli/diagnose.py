@@ -1,0 +1,159 @@
+"""``bboxbench diagnose``: what is wrong with somebody's own trained network, from its predictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bboxbench.boxes import BOX_FORMATS, relative_boxes
+from bboxbench.cli.console import Console
+from bboxbench.cli.numbers import whole_number
+from bboxbench.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from bboxbench.experiments.diagnosis import Diagnosis
+
+__all__ = ["add_to"]
+
+WIDEST = 100
+"""Columns beyond which lines are hard to read."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command(
+        "diagnose",
+        epilog="Examples:\n\n"
+        "`bboxbench diagnose predictions.csv --width 200 --height 100` - in words\n\n"
+        "`bboxbench diagnose predictions.csv --format center_xywh --png page.png` - and as a page\n\n"
+        "`bboxbench diagnose --example` - shows how a file may look\n\n"
+        "`bboxbench diagnose results/quick-0123abcd --run RUN_ID` - a run of a sweep",
+    )(diagnose)
+
+
+def diagnose(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE",
+            help="CSV with true_xmin, ..., pred_ymax or alike, .npz with y_true and y_pred, or a sweep's folder.",
+            show_default=False,
+        ),
+    ] = None,
+    box_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="NAME", help="Of the boxes: xyxy, yxyx, xywh, center_xywh, rel_xyxy, ...; else guessed."
+        ),
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(parser=whole_number(1), metavar="PX", help="Width of the pictures.")
+    ] = None,
+    height: Annotated[int | None, typer.Option(parser=whole_number(1), metavar="PX", help="And height.")] = None,
+    iou_threshold: Annotated[float, typer.Option(metavar="X", help="A box with at least this IoU is right.")] = 0.5,
+    png: Annotated[
+        Path | None, typer.Option("--png", metavar="FILE", help="Draw one page there, too.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run", metavar="RUN_ID", help="Of the sweep in the folder, as runs.csv has it; its beginning will do."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="DIR", help="The sweep's pictures, where they are not found.", show_default=False
+        ),
+    ] = None,
+    example: Annotated[bool, typer.Option("--example", help="Print a small file as it may be, and end.")] = False,
+) -> None:
+    """Say what is wrong with a network, from its true and predicted boxes: outcome, symptom, evidence, what to try.
+
+    Formats, units or rows that got mixed up are looked for first: they look just like a network that does not learn.
+    """
+    console = Console(as_json=as_json)
+    if example:
+        from bboxbench.experiments.diagnosis.reading import EXAMPLE
+
+        console.show(EXAMPLE.rstrip())
+        console.event("example", text=EXAMPLE)
+        return
+    if path is None:
+        raise InputError(
+            "Expected a file of true and predicted boxes. Received none; bboxbench diagnose --example shows one."
+        )
+    if box_format is not None and box_format not in BOX_FORMATS:
+        raise unknown_name("box format", box_format, BOX_FORMATS)
+    if path.is_dir():
+        if run is None:
+            raise InputError(
+                f"Expected --run RUN_ID with the folder {path}, as its runs.csv lists them. Received none."
+            )
+        found = _of_run(path, run, data, iou_threshold)
+    elif run is not None or data is not None:
+        raise InputError(f"Expected the folder of a sweep with --run. Received the file {path}.")
+    else:
+        found = _of_file(path, box_format, width, height, iou_threshold)
+    if png is not None:
+        found.save_png(png)
+    if not as_json:
+        from rich.text import Text
+
+        head, _, rest = found.text(min(console.stdout.width, WIDEST)).partition("\n")
+        console.stdout.print(Text(head, style="bold"), soft_wrap=True)
+        console.show(rest)
+    console.event("diagnosis", **found.to_dict(), png=None if png is None else str(png))
+    if png is not None:
+        console.say(f"\nThe page is {png}.")
+
+
+def _of_file(path: Path, box_format: str | None, width: int | None, height: int | None, threshold: float) -> Diagnosis:
+    from bboxbench.experiments.diagnosis import diagnose as look
+    from bboxbench.experiments.diagnosis.reading import read_pairs
+
+    pairs = read_pairs(path, box_format)
+    missing = [name for name, length in (("--width", width), ("--height", height)) if length is None]
+    if missing and pairs.box_format.startswith("rel_"):
+        why = (
+            "no true number is above 1, so boxes are relative" if pairs.guessed else f"{pairs.box_format} boxes need it"
+        )
+        raise InputError(f"Expected {' and '.join(missing)} of the pictures in pixels: {why}. Received none.")
+    options: dict[str, Any] = {"width": width, "height": height, "iou_threshold": threshold}
+    found = look(pairs.y_true, pairs.y_pred, bounding_box_format=pairs.box_format, **options)
+    return replace(found, guessed=pairs.guessed)
+
+
+def _of_run(folder: Path, run: str, data: Path | None, threshold: float) -> Diagnosis:
+    """The predictions of a sweep's run, on the pictures it was tested with."""
+    from bboxbench.experiments.diagnosis import diagnose as look
+    from bboxbench.experiments.recorded import read_sweep
+
+    sweep = read_sweep(folder)
+    rows = sweep.runs[[str(name).startswith(run) for name in sweep.runs["run_id"]]]
+    if len(rows) != 1:
+        raise InputError(
+            f"Expected --run as in runs.csv of {folder}, or the beginning of one alone. "
+            f"Received '{run}', with which {len(rows)} of {len(sweep.runs)} begin."
+        )
+    row = rows.iloc[0]
+    if row["status"] != "ok":
+        raise InputError(f"Expected a run with predictions. Received {row['run_id']}, which failed: {row['error']}.")
+    dataset = sweep.dataset(data)
+    if dataset is None:
+        raise InputError(f"Expected the pictures that {folder} was made with. They are not found: give --data DIR.")
+    boxes = dataset.boxes("test")
+    width, height = dataset.spec.width, dataset.spec.height
+    return look(
+        relative_boxes(boxes, width, height),
+        sweep.predictions(str(row["run_id"])),
+        bounding_box_format="rel_xyxy",
+        width=width,
+        height=height,
+        iou_threshold=threshold,
+        finite=bool(row["outcome"] != "diverged"),
+    )

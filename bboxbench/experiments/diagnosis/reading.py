@@ -1,0 +1,234 @@
+"""Predictions as people keep them: a CSV file with a column a number, or an .npz file with two arrays."""
+
+from __future__ import annotations
+
+import csv
+import re
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bboxbench.boxes import Array, from_xyxy, to_xyxy
+from bboxbench.errors import InputError, read_errors
+from bboxbench.experiments.diagnosis.truth import guess_format
+
+__all__ = ["EXAMPLE", "Pairs", "read_pairs"]
+
+EXAMPLE = """\
+true_xmin,true_ymin,true_xmax,true_ymax,pred_xmin,pred_ymin,pred_xmax,pred_ymax
+82,39,112,84,79.2,41.0,115.8,83.1
+155,16,184,59,150.1,20.3,181.7,61.9
+20,8,47,31,35.5,12.2,70.4,40.6
+"""
+"""A file as it may be."""
+
+_TRUE = "y_?true|ground_?truth|truth|true|gt|target|label|actual|expected"
+_PRED = "y_?pred|y_?hat|predicted|predictions?|pred|outputs?|estimated?|detected|hat|p"
+_ROLES = {
+    "xmin": "xmin x_min left x0 minx",
+    "ymin": "ymin y_min top y0 miny",
+    "xmax": "xmax x_max right x2 maxx",
+    "ymax": "ymax y_max bottom y2 maxy",
+    "w": "w width",
+    "h": "h height",
+    "cx": "cx xc xcenter x_center xcentre x_centre center_x centre_x",
+    "cy": "cy yc ycenter y_center ycentre y_centre center_y centre_y",
+    "x": "x",
+    "y": "y",
+    "x1": "x1",
+    "y1": "y1",
+}
+_ROLE_OF = {word: role for role, words in _ROLES.items() for word in words.split()}
+_CORNERS, _SIZED, _CENTRED = ("xmin", "ymin", "xmax", "ymax"), ("xmin", "ymin", "w", "h"), ("cx", "cy", "w", "h")
+_ORDER = {_CORNERS: "xyxy", _SIZED: "xywh", _CENTRED: "center_xywh"}
+_SAME_COLUMNS = {
+    "xyxy": ("xyxy", "yxyx"),
+    "xywh": ("xywh", "center_xywh", "center_yxhw"),
+    "center_xywh": ("center_xywh", "center_yxhw"),
+}
+"""The formats that columns with these names can be meant by."""
+WANTED = "8 columns a row: 4 of the true box and 4 of the predicted one, as true_xmin, ..., pred_ymax"
+
+
+class Pairs(NamedTuple):
+    """True and predicted boxes of one format, each (n, 4)."""
+
+    y_true: Array
+    y_pred: Array
+    box_format: str
+    guessed: bool
+
+
+class _Group(NamedTuple):
+    """The four columns of one box: where they stand, and in which order that is, None where nothing says it."""
+
+    columns: tuple[int, ...]
+    order: str | None
+
+
+def read_pairs(path: Path, box_format: str | None = None) -> Pairs:
+    """Read true and predicted boxes.
+
+    A CSV file (comma, semicolon or tab) has a heading that tells the columns, such as ``true_xmin`` and ``pred_xmin``,
+    ``y_true_0`` and ``y_pred_0``, ``xmin`` and ``pred_xmin``; or eight numbers a row, true box first. Other columns are
+    left alone. An .npz file has the arrays ``y_true`` and ``y_pred``.
+
+    Args:
+        path: of the file.
+        box_format: one of `bboxbench.boxes.BOX_FORMATS`; by default as the heading says, else ``xyxy``, and relative
+            where no true number is above 1.
+
+    Raises:
+        InputError: columns that are not found, a cell that is no number, a format that the heading denies.
+        CannotRead: the file is missing or may not be read.
+    """
+    with read_errors(path):
+        beginning = path.open("rb").read(4) if path.is_file() else path.read_bytes()
+    if beginning[:2] == b"PK" or path.suffix == ".npz":
+        return _read_arrays(path, box_format)
+    with read_errors(path), path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        text = file.read()
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    rows = [
+        (n, row)
+        for n, row in enumerate(csv.reader(text.splitlines(), delimiter=delimiter), 1)
+        if any(map(str.strip, row))
+    ]
+    if not rows:
+        raise InputError(f"Expected {WANTED}, in {path}. Received an empty file.")
+    heading, rows = _split_heading(rows)
+    if not rows:
+        raise InputError(f"Expected a row a picture below the heading of {path}. Received none.")
+    true, pred = _groups(path, heading, rows[0][1])
+    y_true, y_pred = (_numbers(path, rows, group) for group in (true, pred))
+    return _in_one_format(path, (y_true, true.order), (y_pred, pred.order), box_format)
+
+
+def _read_arrays(path: Path, box_format: str | None) -> Pairs:
+    try:
+        with read_errors(path), np.load(path, allow_pickle=False) as content:
+            names = list(content.files)
+            if not {"y_true", "y_pred"} <= set(names):
+                raise InputError(f"Expected the arrays y_true and y_pred in {path}. Received: {', '.join(names)}.")
+            y_true, y_pred = (np.asarray(content[name], np.float64) for name in ("y_true", "y_pred"))
+    except InputError:
+        raise
+    except (ValueError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        raise InputError(f"Expected {path} to hold arrays of numbers, as numpy.savez writes. It does not.") from error
+    return Pairs(y_true, y_pred, box_format or guess_format(y_true), box_format is None)
+
+
+def _split_heading(rows: list[tuple[int, list[str]]]) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The names of the columns, none where there are none, and the rows below."""
+    first = [cell.strip() for cell in rows[0][1]]
+    if [cell for cell in first if cell] == [str(i) for i in range(len([cell for cell in first if cell]))]:
+        return [], rows[1:]  # pandas counts columns without names
+    return ([], rows) if any(_is_number(cell) for cell in first) else (first, rows[1:])
+
+
+def _groups(path: Path, heading: list[str], row: list[str]) -> tuple[_Group, _Group]:
+    """Which columns hold the true box, and which the predicted one."""
+    if not heading:
+        places = [i for i, cell in enumerate(row) if _is_number(cell)]
+        if len(places) == 9 and row[places[0]].strip() in ("0", "1"):
+            places = places[1:]  # the rows are numbered
+        if len(places) == 8:
+            return _Group(tuple(places[:4]), None), _Group(tuple(places[4:]), None)
+        raise InputError(f"Expected {WANTED}, in {path}. Received {len(places)} numbers in the first row, no heading.")
+    named: dict[str, dict[str, int]] = {"true": {}, "pred": {}, "": {}}
+    twice: dict[str, int] = {}
+    for place, name in enumerate(heading):
+        kind, role = _meaning(name)
+        if role is not None and role in named[kind]:
+            twice[role] = place
+        elif role is not None:
+            named[kind][role] = place
+    pairs = [(named["true"], named["pred"]), (named[""], named["pred"]), (named["true"], named[""]), (named[""], twice)]
+    for one, other in pairs:
+        true, pred = _group(one), _group(other)
+        if true and pred:
+            return true, pred
+    raise InputError(f"Expected {WANTED}, in {path}. Received: {', '.join(heading)}.")
+
+
+def _meaning(name: str) -> tuple[str, str | None]:
+    """Whose number a column holds, 'true', 'pred' or '' where it does not say, and which; None where it is none."""
+    word = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
+    kind = ""
+    for candidate, marks in (("true", _TRUE), ("pred", _PRED)):
+        found = re.fullmatch(rf"(?:{marks})_?(?:bbox_|box_)?(\w+)", word) or re.fullmatch(rf"(\w+?)_(?:{marks})", word)
+        if found and (found[1] in _ROLE_OF or found[1].isdecimal()):
+            kind, word = candidate, found[1]
+            break
+    word = re.sub(r"^(?:bbox|box)_?", "", word)
+    return kind, word if word.isdecimal() else _ROLE_OF.get(word)
+
+
+def _group(found: dict[str, int]) -> _Group | None:
+    """Four columns that make a box."""
+    roles = dict(found)
+    for axis in ("x", "y"):
+        # x1 is the smaller one beside x2, the larger one beside x0.
+        if f"{axis}1" in roles:
+            roles.setdefault(f"{axis}max" if f"{axis}min" in roles else f"{axis}min", roles[f"{axis}1"])
+        if axis in roles and "w" in roles:
+            roles.setdefault(f"{axis}min", roles[axis])
+    for names in (_CORNERS, _CENTRED, _SIZED):
+        if all(name in roles for name in names):
+            return _Group(tuple(roles[name] for name in names), _ORDER[names])
+    counted = sorted((int(name), place) for name, place in roles.items() if name.isdecimal())
+    if len(counted) == 4:
+        return _Group(tuple(place for _, place in counted), None)
+    return None
+
+
+def _numbers(path: Path, rows: list[tuple[int, list[str]]], group: _Group) -> Array:
+    found = []
+    for line, row in rows:
+        try:
+            found.append([float(row[place]) for place in group.columns])
+        except (ValueError, IndexError):
+            cells = ",".join(row)
+            said = cells if len(cells) < 100 else f"{cells[:97]}..."
+            raise InputError(f"Expected numbers in line {line} of {path}, one a column. Received: '{said}'.") from None
+    return np.array(found, np.float64)
+
+
+def _in_one_format(
+    path: Path, true: tuple[Array, str | None], pred: tuple[Array, str | None], box_format: str | None
+) -> Pairs:
+    """Both in the format of the true boxes, which the heading, the option or the numbers tell."""
+    asked = box_format.removeprefix("rel_") if box_format else None
+    boxes = []
+    for (numbers, order), whose in ((true, "true"), (pred, "predicted")):
+        if order is None:
+            boxes.append((numbers, asked or "xyxy"))
+        elif asked is None or asked == order:
+            boxes.append((numbers, order))
+        elif asked in _SAME_COLUMNS[order]:
+            # Columns are taken by name, so what stands first in the file does not matter; x, y may mean the centre.
+            boxes.append((numbers, "center_xywh" if asked.startswith("center") else order))
+        elif whose == "true":
+            raise InputError(
+                f"Expected --format to agree with the columns of {path}, which are {order}. Received: {box_format}."
+            )
+        else:
+            boxes.append((numbers, order))
+    (y_true, true_order), (y_pred, pred_order) = boxes
+    if pred_order != true_order:
+        y_pred = from_xyxy(to_xyxy(y_pred, pred_order), true_order)
+    found = guess_format(y_true, true_order)
+    if box_format:
+        found = f"rel_{true_order}" if box_format.startswith("rel_") else true_order
+    return Pairs(y_true, y_pred, found, box_format is None)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
