@@ -172,7 +172,7 @@ def draw_sides(axis: Axes, sides: pd.DataFrame) -> None:
             only the predicted ones are drawn.
     """
     if not len(sides):
-        say(axis, "no predictions")
+        say(axis, "no finite predictions")
         return
     for row, side in enumerate(SIDES):
         mine = sides[sides["side"] == side]

@@ -198,7 +198,7 @@ def last_epochs(epochs: pd.DataFrame, runs: pd.DataFrame) -> Figure:
             mine = np.asarray((labels["group"] == group) & (labels["loss"] == loss))
             span = (table["high"] - table["low"])[mine].dropna()
             if len(span):
-                axis.text(1.05, y, f"{span.median():.2f}", va="center", ha="left", fontsize=7, color=MUTED)
+                axis.text(1.03, y, f"{span.median():.2f}", va="center", ha="left", fontsize=7, color=MUTED)
     return grid.figure
 
 

@@ -69,17 +69,9 @@ def svg_text(figure: Figure, *, label: str, prefix: str, themed: bool = True) ->
     text = text[text.index("<svg") :].strip()
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    used = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
-    text = re.sub(r' id="([^"]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", text)
-    text = re.sub(r'(href="|url\()#', rf"\g<1>#{prefix}-", text)
-    text = text.replace("xlink:href", "href")
-    text = re.sub(r"-?\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), text)
-    # What matplotlib says in a style sheet, which would hold for the whole page, and at every text, the element says.
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r"font-family: [^;\"]*(; )?", "", text)
-    if themed:
-        for colour, name in THEME.items():
-            text = text.replace(f": {colour}", f": var({name}, {colour})")
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
+    text = re.sub(r"<[^>]+>", lambda tag: _for_a_page(tag[0], used, prefix, themed), text)
     text = re.sub(r"\s*\n\s*", "\n", text)
     width, height = (72 * inches for inches in figure.get_size_inches())
     opening = (
@@ -88,6 +80,19 @@ def svg_text(figure: Figure, *, label: str, prefix: str, themed: bool = True) ->
         f'stroke-linejoin: round; stroke-linecap: butt; font-family: {FONTS}">'
     )
     return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1)
+
+
+def _for_a_page(tag: str, used: set[str], prefix: str, themed: bool) -> str:
+    """A tag of matplotlib's as it can stand in a page; what stands between tags is left alone."""
+    tag = re.sub(r' id="([^"]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", tag)
+    tag = re.sub(r'(href="|url\()#', rf"\g<1>#{prefix}-", tag).replace("xlink:href", "href")
+    tag = re.sub(r"-?\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), tag)
+    # The element at the top says it once.
+    tag = re.sub(r"font-family: [^;\"]*(; )?", "", tag)
+    if themed:
+        for colour, name in THEME.items():
+            tag = tag.replace(f": {colour}", f": var({name}, {colour})")
+    return tag
 
 
 def _content(figure: Figure, kind: str, transparent: bool) -> bytes:

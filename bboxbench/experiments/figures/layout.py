@@ -69,7 +69,7 @@ def loss_order(labels: pd.DataFrame, converged: pd.Series, accuracy: pd.Series) 
     if len(names) <= RANKED:
         return names
     rank = pd.DataFrame({"loss": labels["loss"], "converged": converged, "accuracy": accuracy})
-    best = rank.groupby("loss").agg({"converged": "mean", "accuracy": "median"})
+    best = rank.groupby("loss").agg({"converged": ["mean"], "accuracy": ["median", "mean"]})
     return sorted(names, key=lambda name: tuple(-best.loc[name]))
 
 

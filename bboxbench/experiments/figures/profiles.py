@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -45,7 +44,7 @@ def performance_profiles(histogram: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     many = len(losses) > BANDS
     height = 4.2 if many else 2.6
     deep = int(height / ENTRY)
-    names = 0.62 + 0.064 * max(map(len, losses))
+    names = 0.55 + 0.06 * max(map(len, losses))
     made = grid(
         (-(-len(groups) // columns), columns),
         (4.2 if many else 3.4, height),
@@ -53,7 +52,7 @@ def performance_profiles(histogram: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         left=0.75,
         right=0.15 + names * -(-len(losses) // deep) if many else 0.25,
         titles=0.1 + 0.15 * max(title.count("\n") + 1 for title in titles),
-        gaps=(0.25, 0.5),
+        gaps=(0.3, 0.5),
     )
     for axis in made.axes.flat[len(groups) :]:
         axis.set_axis_off()
@@ -75,7 +74,7 @@ def performance_profiles(histogram: pd.DataFrame, runs: pd.DataFrame) -> Figure:
                 axis.fill_between(profile.thresholds, profile.low, profile.high, color=colour, alpha=0.14, linewidth=0)
     for axis in made.axes.flat[max(0, len(groups) - columns) : len(groups)]:
         axis.tick_params(labelbottom=True)
-    made.axes[0, 0].set_xticks(np.linspace(0, 1, 6))
+    made.axes[0, 0].set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
     if many:
         corner = made.axes[0, -1]
         columns = -(-len(losses) // deep)
