@@ -1,0 +1,95 @@
+"""What may not be concluded from a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bboxbench.experiments.report.answers import last_epochs
+from bboxbench.experiments.report.cells import Cell
+from bboxbench.experiments.report.ranking import TESTED_SEEDS
+from bboxbench.experiments.report.words import count, listed
+
+__all__ = ["cautions"]
+
+
+def cautions(cells: Sequence[Cell], runs: pd.DataFrame, epochs: pd.DataFrame, planned: int) -> list[tuple[str, str]]:
+    """What may not be concluded from this sweep: pairs of a few words and a sentence.
+
+    Args:
+        cells: of the sweep.
+        runs: a row a run.
+        epochs: a row a run and epoch.
+        planned: runs that the spec asks for.
+    """
+    if runs.empty:
+        return []
+    said: list[tuple[str, str]] = []
+    if len(runs) < planned:
+        said.append(
+            (
+                "It is not finished",
+                f"{len(runs):,} of {planned:,} runs are in the journal. Counts and intervals change with the rest.",
+            )
+        )
+    seeds = sorted({cell.n for cell in cells})
+    if seeds[0] < TESTED_SEEDS:
+        said.append(
+            (
+                f"{count(seeds[0], 'seed')} a combination prove little",
+                f"Below {TESTED_SEEDS} seeds no paired test can reach 0.05, and intervals are wide. Losses and "
+                "initializers are not ranked by this sweep; it shows which failures occur.",
+            )
+        )
+    varied = listed(
+        {"init": "starting weights", "order": "the order of the pictures", "dropout": "dropout masks"}.get(part, part)
+        for part in str(runs["vary"].iloc[0]).split(",")
+    )
+    said.append(
+        (
+            "One data set",
+            f"A seed changed {varied}. All runs learned and were tested on the same pictures, so the intervals are "
+            "about other starts of this network on these pictures, not about other pictures or other networks.",
+        )
+    )
+    said.append(_rate_caution(runs))
+    if moving := last_epochs(runs, epochs):
+        text = "Where a run stopped decides its number within that range; one still rising may converge later."
+        said.append(("One epoch is a draw, too", f"{moving} {text}"))
+    if len(cells) > 2:
+        said.append(
+            (
+                "Many comparisons",
+                "Each interval holds for itself. Among many pairs some leave out one half by chance: only p-values "
+                "after Holm's correction account for that.",
+            )
+        )
+    said.append(
+        (
+            "The best run is no result",
+            "Of many seeds one is always the best. What one may expect is the whole distribution, failures included.",
+        )
+    )
+    return said
+
+
+def _rate_caution(runs: pd.DataFrame) -> tuple[str, str]:
+    """Whether every loss got one rate, the same for all, or its own."""
+    rates = runs.groupby(["loss", "optimizer"])["learning_rate"].nunique()
+    if runs["loss"].nunique() > 1 and runs["learning_rate"].nunique() == 1:
+        return (
+            "One learning rate for all losses",
+            f"Every loss trained at {runs['learning_rate'].iloc[0]:g}. Losses differ in scale, so a loss that fails "
+            "here may learn at another rate: this is no ranking of losses as such.",
+        )
+    if runs["learning_rate"].nunique() > 1 and (rates == 1).all():
+        return (
+            "Each loss at one learning rate",
+            "A rate belongs to its loss here. A loss whose rate was chosen badly looks bad: how rates were chosen "
+            "must be known, and never on these test pictures.",
+        )
+    return (
+        "A few learning rates",
+        "Only the rates of this sweep were tried; a combination that fails here may learn at another.",
+    )

@@ -1,0 +1,96 @@
+"""A sweep's cells as the report looks at them: their runs, their row of distribution.csv, and the run in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bboxbench.experiments.cells import CELL, conditions, without_initializer
+from bboxbench.experiments.outcomes import OUTCOMES, SYMPTOMS
+from bboxbench.experiments.recorded import RecordedSweep
+
+__all__ = ["STATES", "Cell", "cells_of"]
+
+STATES = (*OUTCOMES, "failed")
+"""What can become of a run: its outcome, or that its training raised."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All runs that differ in the seed alone."""
+
+    number: int
+    """From 0, in the order of the journal: names the cell within the page."""
+    loss: str
+    group: str
+    """The rest of the cell in words, as in "glorot_uniform"."""
+    but_initializer: str
+    """All of the cell but its initializer in words, as in "giou"."""
+    runs: pd.DataFrame
+    """Its rows of runs.csv, by seed."""
+    row: Mapping[Any, Any]
+    """Its row of distribution.csv."""
+
+    @property
+    def n(self) -> int:
+        """Number of runs, failed and diverged ones included."""
+        return len(self.runs)
+
+    @property
+    def states(self) -> dict[str, int]:
+        """Number of runs in each of `STATES` that occurs."""
+        return {name: count for name in STATES if (count := int(self.row[name]))}
+
+    @property
+    def symptoms(self) -> dict[str, int]:
+        """Number of runs with each symptom that occurs."""
+        return {name: count for name in SYMPTOMS if (count := int(self.row[name]))}
+
+    @property
+    def middle(self) -> pd.Series[Any]:
+        """The median run: by box accuracy, then mean IoU, then seed; of an even number the lower one.
+
+        A failed run gave no box, so it stands below all others.
+        """
+        ok = self.runs["status"] == "ok"
+        ranked = self.runs.assign(
+            _ok=ok, _a=self.runs["box_accuracy"].astype(float), _m=self.runs["mean_iou"].astype(float)
+        ).sort_values(["_ok", "_a", "_m", "seed"], na_position="first", kind="stable")
+        middle: pd.Series[Any] = self.runs.loc[ranked.index[(self.n - 1) // 2]]
+        return middle
+
+    @property
+    def fails(self) -> bool:
+        """Whether the median run did not converge."""
+        middle = self.middle
+        return not (middle["status"] == "ok" and middle["outcome"] == "converged")
+
+    @property
+    def strength(self) -> tuple[float, float, float]:
+        """What cells are ranked by: share of converged runs, then median box accuracy, then median mean IoU."""
+        rate, accuracy, overlap = (
+            float(self.row[name]) for name in ("converged_rate", "box_accuracy_median", "mean_iou_median")
+        )
+        return rate, accuracy, overlap
+
+
+def cells_of(sweep: RecordedSweep) -> list[Cell]:
+    """The cells of a sweep that have a run, losses in the order of the journal and within each its groups."""
+    runs = sweep.runs
+    labels = conditions(runs)
+    others = without_initializer(runs)["group"]
+    distribution = {tuple(row[name] for name in CELL): row for row in sweep.distribution.to_dict("records")}
+    losses, groups = list(dict.fromkeys(labels["loss"])), list(dict.fromkeys(labels["group"]))
+    found: list[Cell] = []
+    for loss in losses:
+        for group in groups:
+            mine = runs[(labels["loss"] == loss) & (labels["group"] == group)]
+            if mine.empty:
+                continue
+            key = tuple(mine.iloc[0][name] for name in CELL)
+            rest = str(others.loc[mine.index[0]])
+            found.append(Cell(len(found), loss, group, rest, mine.sort_values("seed"), distribution[key]))
+    return found

@@ -1,0 +1,149 @@
+"""Real pictures in the page: each is stored once, boxes are drawn over it as vectors, so they stay sharp and small."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from bboxbench.boxes import iou, to_pixels
+from bboxbench.data_gen import Dataset
+from bboxbench.errors import InputError
+from bboxbench.experiments.recorded import RecordedSweep
+
+__all__ = ["Overlay", "Picture", "overlays", "preview_pictures", "test_pictures"]
+
+Box = tuple[float, float, float, float]
+
+SEARCHED = 200
+"""Test pictures among which four are chosen: they lie in one shard, mostly."""
+PREVIEWED = 8
+"""Training pictures shown of a data set."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of the data set."""
+
+    name: str
+    """Of its definition within the page."""
+    index: int
+    """In its data set, from 0."""
+    row: int
+    """In its split, from 0."""
+    glyph: str
+    width: int
+    height: int
+    box: Box
+    """The true box: xyxy in pixels."""
+    png: str
+    """As a ``data:`` address."""
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """What a run predicted on one picture."""
+
+    picture: Picture
+    predicted: Box | None
+    """xyxy in pixels, first corner first, so that it can be drawn; None where a coordinate is not finite."""
+    inverted: bool
+    """Whether the prediction came with its second corner first."""
+    iou: float
+
+    @property
+    def text(self) -> str:
+        """What is seen, for those who do not see it."""
+        true = ", ".join(f"{side:g}" for side in self.picture.box)
+        what = f"The letter {self.picture.glyph}. True box ({true})"
+        if self.predicted is None:
+            return f"{what}; the predicted box is not finite."
+        sides = ", ".join(f"{side:.0f}" for side in self.predicted)
+        turned = ", its corners exchanged" if self.inverted else ""
+        return f"{what}, predicted ({sides}){turned}; IoU {self.iou:.2f}."
+
+
+def test_pictures(dataset: Dataset) -> list[Picture]:
+    """Four test pictures, the first whose letter lies in each quarter of the picture: chosen by the truth alone.
+
+    A box that follows the letter is then told at a glance from one that stays where it is.
+
+    Raises:
+        InputError: the pictures cannot be read.
+    """
+    split = dataset.split("test")
+    boxes = np.asarray(dataset.boxes("test")[:SEARCHED], float)
+    right = (boxes[:, 0] + boxes[:, 2]) / 2 >= dataset.spec.width / 2
+    low = (boxes[:, 1] + boxes[:, 3]) / 2 >= dataset.spec.height / 2
+    quarters = right + 2 * low
+    rows = [int(np.flatnonzero(quarters == quarter)[0]) for quarter in range(4) if (quarters == quarter).any()]
+    return _pictures(dataset, split, rows, "t")
+
+
+def preview_pictures(dataset: Dataset) -> list[Picture]:
+    """The first training pictures.
+
+    Raises:
+        InputError: the pictures cannot be read.
+    """
+    split = dataset.split("train")
+    return _pictures(dataset, split, range(min(PREVIEWED, len(split))), "p")
+
+
+def _pictures(dataset: Dataset, split: range, rows: Sequence[int], prefix: str) -> list[Picture]:
+    if not rows:
+        return []
+    indices = range(split[min(rows)], split[max(rows)] + 1)
+    wanted = {split[row]: row for row in rows}
+    found = {}
+    for sample in dataset.samples(indices):
+        if sample.index in wanted:
+            row = wanted[sample.index]
+            height, width = sample.image.shape[:2]
+            xmin, ymin, xmax, ymax = (float(side) for side in sample.box)
+            box = (xmin, ymin, xmax, ymax)
+            png = _png(sample.image)
+            found[row] = Picture(f"{prefix}{row}", sample.index, row, sample.glyph, width, height, box, png)
+    return [found[row] for row in rows]
+
+
+def _png(image: npt.NDArray[np.uint8]) -> str:
+    """The picture as it is, as a ``data:`` address: 64 colours are enough for two and what lies between them."""
+    stream = io.BytesIO()
+    Image.fromarray(image).quantize(64).save(stream, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def overlays(sweep: RecordedSweep, run: Any, pictures: Sequence[Picture]) -> list[Overlay]:
+    """What a run predicted on the pictures; empty where its predictions are missing.
+
+    Args:
+        sweep: the run's.
+        run: its row of runs.csv.
+        pictures: of the test split.
+    """
+    if not pictures:
+        return []
+    try:
+        boxes = sweep.predictions(str(run["run_id"]))
+    except InputError:
+        return []
+    found = []
+    for picture in pictures:
+        box = to_pixels(boxes[picture.row], picture.width, picture.height)
+        overlap = float(iou(np.asarray(picture.box), box))
+        if not np.isfinite(box).all():
+            found.append(Overlay(picture, None, False, overlap))
+            continue
+        # Far beyond the picture a browser need not look.
+        xmin, ymin, xmax, ymax = (float(side) for side in np.clip(box, -1e4, 1e4).round(1))
+        inverted = xmax <= xmin or ymax <= ymin
+        drawn = (min(xmin, xmax), min(ymin, ymax), max(xmin, xmax), max(ymin, ymax))
+        found.append(Overlay(picture, drawn, inverted, overlap))
+    return found

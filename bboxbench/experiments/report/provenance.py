@@ -1,0 +1,107 @@
+"""How a sweep was made: the commands that make it again, its settings, versions and time."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from bboxbench.data_gen.manifest import finish_command
+from bboxbench.errors import InputError
+from bboxbench.experiments.recorded import RecordedSweep
+from bboxbench.experiments.report.words import count, duration
+from bboxbench.experiments.spec import SweepSpec
+
+__all__ = ["commands", "environment", "planned_runs", "settings"]
+
+
+def commands(sweep: RecordedSweep) -> list[str]:
+    """What to type, in a folder of one's own, to have this sweep again, then its report."""
+    spec = sweep.manifest["spec"]
+    out = Path("results") / sweep.folder.resolve().name
+    words = ["bboxbench", "sweep", "--preset", str(spec["preset"])]
+    try:
+        usual = SweepSpec.from_preset(spec["preset"]).to_dict()
+    except InputError:
+        usual = {}
+    for name, value in spec.items():
+        # Pictures of a data folder come from the folder; a number of threads belongs to the machine.
+        skipped = name in ("preset", "threads") or (name in ("n", "data_seed") and spec.get("data"))
+        if skipped or (name in usual and usual[name] == value):
+            continue
+        words += [f"--{name.replace('_', '-')}", _option(name, value)]
+    words += ["--out", str(out)]
+    typed = [shlex.join(words), shlex.join(["bboxbench", "report", str(out)])]
+    if spec.get("data"):
+        typed.insert(0, finish_command(sweep.pictures, spec["data"]))
+    return typed
+
+
+def _option(name: str, value: Any) -> str:
+    if name != "seeds":
+        return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    seeds = sorted(value)
+    if len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]}-{seeds[-1]}"
+    # A lone number would be a count of seeds.
+    return ",".join(map(str, seeds)) if len(seeds) > 1 else f"{seeds[0]}-{seeds[0]}"
+
+
+def planned_runs(sweep: RecordedSweep) -> int:
+    """Runs that the spec asks for: every combination of its axes."""
+    spec = sweep.manifest["spec"]
+    total = 1
+    for axis in ("losses", "initializers", "optimizers", "heads", "starts", "seeds"):
+        total *= len(spec.get(axis, [None]))
+    return total
+
+
+def settings(sweep: RecordedSweep) -> list[tuple[str, str]]:
+    """What was asked for, as pairs of a name and words; axes first."""
+    spec, runs, drawn = sweep.manifest["spec"], sweep.runs, sweep.pictures
+    rows = [(name, ", ".join(map(str, spec[name]))) for name in ("losses", "initializers", "optimizers")]
+    rows += [(name, ", ".join(map(str, spec[name]))) for name in ("heads", "starts")]
+    rows.append(("seeds", _option("seeds", spec["seeds"])))
+    if not runs.empty:
+        rates = runs.groupby("loss", sort=False)["learning_rate"].unique()
+        told = [f"{loss} {', '.join(f'{rate:g}' for rate in sorted(values))}" for loss, values in rates.items()]
+        same = runs["learning_rate"].nunique() == 1
+        rows.append(("learning rate", f"{runs['learning_rate'].iloc[0]:g}" if same else "; ".join(told)))
+        sizes = runs.iloc[0]
+        rows.append(
+            (
+                "pictures",
+                f"{int(sizes['n_train']):,} to train, {int(sizes['n_validation']):,} looked at after each epoch, "
+                f"{int(sizes['n_test']):,} to test, once, after the last epoch",
+            )
+        )
+        rows.append(("a seed changes", str(sizes["vary"]).replace(",", ", ")))
+    rows.append(("network", str(spec["network"])))
+    rows.append(("epochs and batch", f"{spec['epochs']} epochs in batches of {spec['batch_size']}"))
+    rows.append(("dropout", f"{spec['dropout']:g}"))
+    rows.append(("a box is right", f"from an IoU of {spec['iou_threshold']:g} with the true box"))
+    rows.append(("computed", f"in {spec['precision']} by the engine {spec['engine']}"))
+    rows.append(
+        (
+            "data set",
+            f"{drawn.folder_name}: {count(drawn.n, 'picture')} of {drawn.width} x {drawn.height} px, "
+            f"{count(len(drawn.glyphs), 'letter')}, {', '.join(drawn.fonts)} at {drawn.sizes[0]} to "
+            f"{drawn.sizes[1]} px, background {drawn.background}",
+        )
+    )
+    rows.append(("SHA-256 of the data", sweep.dataset_sha256))
+    rows.append(("SHA-256 of the settings", str(sweep.manifest["spec_sha256"])))
+    return rows
+
+
+def environment(sweep: RecordedSweep) -> list[tuple[str, str]]:
+    """Machine, versions and time, as pairs of a name and words."""
+    found = sweep.manifest.get("environment", {})
+    rows = []
+    if not sweep.runs.empty:
+        total = float(sweep.runs["seconds"].astype(float).sum())
+        each = float(sweep.runs["seconds"].astype(float).median())
+        rows.append(("time", f"{duration(total)} of training in all, {duration(each)} a run in the median"))
+    rows += [(name, str(found[name])) for name in ("device", "cores", "platform", "python") if name in found]
+    rows += [(name, str(version)) for name, version in found.get("packages", {}).items()]
+    return rows
