@@ -4,7 +4,10 @@ from bboxbench.experiments import columns, outcomes
 
 FILES = {
     "runs.csv": (columns.RUNS, "A row a run."),
-    "distribution.csv": (columns.DISTRIBUTION, "A row a cell, over all its seeds."),
+    "distribution.csv": (
+        columns.DISTRIBUTION,
+        "A row a cell, over all its seeds. [statistics.md](statistics.md) explains the rates, intervals and comparisons.",
+    ),
     "comparisons.csv": (
         columns.COMPARISONS,
         "A row a pair of cells that differ in one thing: first all that differ in the loss, then all that differ in the initializer.",
@@ -35,6 +38,10 @@ settings never meet in one folder.
 The same command goes on where it stopped. More seeds, losses or initializers add to the folder; other settings or other
 pictures are refused, and the difference is named. A torn last line of the journal, left by a kill or a power cut, is set
 aside in a file beside it.
+
+When a sweep ends it prints a summary: a line a cell with its outcomes, its median and their intervals, then which loss comes
+first under each condition. `--format markdown` prints it as Markdown for a pull request, alone on stdout.
+[statistics.md](statistics.md) says what every figure means.
 
 `sweep --json` prints JSON Lines on stdout: `plan`, `epoch`, `run` (a row of `runs.csv`), `warning`, `done`; each object
 names its kind in `event`. The command ends with 0 when all runs are ok, 1 when some failed, 2 on bad input, 3 when the
