@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -24,6 +27,73 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """40 letters: 12 to train, 8 to validate, 20 to test."""
     return generate(DatasetSpec.letters(n=40, seed=3), tmp_path_factory.mktemp("data") / "small", workers=1)
+
+
+@pytest.fixture(scope="session")
+def write_sweep(small_dataset: Dataset) -> Callable[..., Path]:
+    """Writes a results folder as a sweep does, with made-up predictions: no training, no TensorFlow.
+
+    ``fates`` says for each loss what its runs become: "good", "pinned", "diverged" or "failed".
+    """
+    from bboxbench.boxes import relative_boxes, to_pixels
+    from bboxbench.experiments.baselines import baselines_table
+    from bboxbench.experiments.outcomes import measure
+    from bboxbench.experiments.results import open_results
+    from bboxbench.experiments.spec import SweepSpec
+    from bboxbench.experiments.tables import write_views
+    from bboxbench.experiments.training import load_data
+    from bboxbench.files import write_atomically
+
+    width, height = small_dataset.spec.width, small_dataset.spec.height
+    true = relative_boxes(small_dataset.boxes("test"), width, height)
+
+    def predicted(fate: str, seed: int) -> np.ndarray | None:
+        noise = np.random.default_rng(seed).normal(0, 0.01, true.shape)
+        boxes = {"good": true + noise, "pinned": np.tile([0.0, 0.0, 1.0, 1.0], (len(true), 1)) + 0 * noise}
+        boxes["diverged"] = np.full(true.shape, np.nan)
+        return None if fate == "failed" else np.asarray(boxes[fate], np.float32)
+
+    def write(
+        folder: Path,
+        fates: dict[str, str],
+        initializers: tuple[str, ...] = ("glorot_uniform",),
+        seeds: int = 2,
+        epochs: int = 4,
+        **changes: Any,
+    ) -> Path:
+        axes: dict[str, Any] = {"losses": tuple(fates), "initializers": initializers, "seeds": seeds, "epochs": epochs}
+        spec = SweepSpec.from_preset("quick", data=str(small_dataset.folder), **{**axes, **changes})
+        with open_results(folder, spec, small_dataset.sha256, {"device": "none"}) as results:
+            for seed in range(seeds):
+                for initializer in initializers:
+                    for loss, fate in fates.items():
+                        boxes = predicted(fate, seed)
+                        row: dict[str, Any] = {"run_id": f"{loss}-{initializer}-s{seed}", "loss": loss, "seed": seed}
+                        row |= {
+                            "initializer": initializer,
+                            "optimizer": "adam",
+                            "learning_rate": 0.0005,
+                            "seconds": 1.0,
+                        }
+                        row |= {"head": "corners", "start": "wide", "status": "failed" if boxes is None else "ok"}
+                        histogram: tuple[int, ...] = ()
+                        if boxes is not None:
+                            pixels = to_pixels(boxes, width, height)
+                            measures = measure(small_dataset.boxes("test"), pixels, width, height)
+                            row, histogram = row | measures.row(), measures.histogram
+                        reached = row.get("box_accuracy") or 0.0
+                        steps = [
+                            {"epoch": k, "train_loss": 1 / k, "val_box_accuracy": reached * k / epochs, "seconds": 0.1}
+                            for k in range(1, epochs + 1 if boxes is not None else 1)
+                        ]
+                        record = {"run_id": row["run_id"], "row": row, "epochs": steps, "histogram": list(histogram)}
+                        results.add(record, boxes)
+            write_views(folder, results.journal.records)
+            table = baselines_table(load_data(small_dataset, 8), 0.5).to_csv(index=False, lineterminator="\n")
+            write_atomically(folder / "baselines.csv", table)
+        return folder
+
+    return write
 
 
 @pytest.fixture
