@@ -236,7 +236,7 @@ def _conclude(console: Console, result: SweepResult, shown: str) -> None:
             console.say(f"  {path}")
     elif not console.as_json:
         # Off a terminal Rich would assume 80 columns and fold names; a file has room.
-        wide = console.stdout if console.stdout.is_terminal else RichConsole(width=120, highlight=False)
+        wide = console.stdout if console.stdout.is_terminal else RichConsole(width=140, highlight=False)
         wide.print(summary(result, wide.width))
         console.show("")
         for path in result.written:

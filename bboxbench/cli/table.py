@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
@@ -22,9 +22,10 @@ BLOCKS = "·▁▂▃▄▅▆▇█"
 BINS = 10
 SCALE = "0" + " " * (BINS - 2) + "1"
 GAP = 2
-WIDE: tuple[str, ...] = ("", "converged", "95 %", "median", "95 %", SCALE, "Keras", "otherwise")
-NARROW = ("", "converged", "median", SCALE)
-"""Headings of a line a cell, and of two lines a cell."""
+FEWEST_WORDS = 28
+"""The column of other outcomes is not made narrower than this: a cell then gets two lines."""
+NARROW: tuple[str, ...] = ("", "converged", "median", SCALE)
+"""Headings of two lines a cell."""
 STYLES = {"converged": "green", "learning": "cyan", "blind": "yellow", "diverged": "red", "failed": "bold red"}
 """Of the outcomes; each is also a word."""
 
@@ -38,6 +39,45 @@ def strip(values: Sequence[float]) -> str:
     return "".join(BLOCKS[-(-count * (len(BLOCKS) - 1) // top)] for count in counts)
 
 
+def _style(line: Line) -> str:
+    return "" if line.converged else "dim"
+
+
+def _histogram(line: Line) -> Text:
+    """The last tenth is where a converged run lies."""
+    drawn = Text(strip(line.accuracies))
+    drawn.stylize(STYLES["converged"], BINS - 1)
+    drawn.highlight_words(BLOCKS[0], "default dim")
+    return drawn
+
+
+def _outcomes(words: str) -> Text:
+    text = Text(words)
+    for name, style in STYLES.items():
+        text.highlight_words([name], style)
+    return text
+
+
+class Column(NamedTuple):
+    """A column of the summary where a cell has one line."""
+
+    heading: str
+    words: Callable[[Line], Text]
+    right: bool = False
+
+
+COLUMNS = (
+    Column("", lambda line: Text(f"  {line.name}", style=_style(line))),
+    Column("converged", lambda line: Text(line.converged), right=True),
+    Column("95 %", lambda line: Text(line.rate, style="dim")),
+    Column("median", lambda line: Text(line.median), right=True),
+    Column("95 %", lambda line: Text(line.interval, style="dim")),
+    Column(SCALE, _histogram),
+    Column("Keras", lambda line: Text(line.keras_accuracy), right=True),
+    Column("otherwise", lambda line: _outcomes(line.otherwise)),
+)
+
+
 def summary(sweep: Tables, width: int) -> RenderableType:
     """Outcomes, medians with intervals and a small histogram of every cell, under headings of like conditions.
 
@@ -48,33 +88,29 @@ def summary(sweep: Tables, width: int) -> RenderableType:
     from bboxbench.experiments.summary import baseline_lines, caption, cell_lines, leaders, notes
 
     lines = [*cell_lines(sweep), *baseline_lines(sweep)]
-    wide = _wide_widths(lines)
-    room = width - sum(wide) - GAP * (len(wide) - 1)
-    if room >= 0:
-        layout, widths, header = _one_line, wide, WIDE
+    columns = [column for column in COLUMNS if any(column.words(line).plain for line in lines)] or list(COLUMNS)
+    widths = [max(map(cell_len, (column.heading, *(column.words(line).plain for line in lines)))) for column in columns]
+    header: Sequence[str] = [column.heading for column in columns]
+    # The last column is of words, which may be broken.
+    room = width - sum(widths[:-1]) - GAP * (len(widths) - 1)
+    one_line = room >= min(widths[-1], FEWEST_WORDS)
+    if one_line:
+        widths[-1] = min(widths[-1], room)
     else:
-        layout, widths, header = _two_lines, _narrow_widths(lines, width), NARROW
+        widths, header = _narrow_widths(lines, width), NARROW
     parts: list[RenderableType] = [Text(caption(sweep), style="bold"), Text()]
     parts.append(_grid(widths, [[Text(word, style="dim") for word in header]]))
     for heading, members in groupby(lines, key=lambda line: line.group):
         parts.append(Text(heading, style="bold"))
-        parts.append(_grid(widths, [layout(line, widths) for line in members]))
+        parts.append(
+            _grid(
+                widths, [_one_line(line, columns, widths) if one_line else _two_lines(line, widths) for line in members]
+            )
+        )
         parts.append(Text())
     if sentences := leaders(sweep):
         parts += [*map(Text, sentences), Text()]
     return Group(*parts, *(Text(note, style="dim") for note in notes(sweep)))
-
-
-def _wide_widths(lines: Sequence[Line]) -> list[int]:
-    """Of the columns of a line a cell; the name is indented by two."""
-    columns = [
-        [f"  {line.name}" for line in lines],
-        *([getattr(line, name) for line in lines] for name in ("converged", "rate", "median", "interval")),
-        [SCALE],
-        [line.keras_accuracy for line in lines],
-        [line.otherwise for line in lines],
-    ]
-    return [max(map(cell_len, [*column, word])) for column, word in zip(columns, WIDE, strict=True)]
 
 
 def _narrow_widths(lines: Sequence[Line], width: int) -> list[int]:
@@ -96,17 +132,16 @@ def _grid(widths: Sequence[int], rows: Sequence[Sequence[RenderableType]]) -> Ta
     return table
 
 
-def _one_line(line: Line, widths: Sequence[int]) -> list[RenderableType]:
-    return [
-        Text(f"  {line.name}", style=_style(line)),
-        Text(line.converged.rjust(widths[1])),
-        Text(line.rate, style="dim"),
-        Text(line.median.rjust(widths[3])),
-        Text(line.interval, style="dim"),
-        _histogram(line),
-        Text(line.keras_accuracy.rjust(widths[6])),
-        _outcomes(line.otherwise),
-    ]
+def _one_line(line: Line, columns: Sequence[Column], widths: Sequence[int]) -> list[RenderableType]:
+    row: list[RenderableType] = []
+    for column, width in zip(columns, widths, strict=True):
+        words = column.words(line)
+        if column is COLUMNS[-1]:
+            words = _outcomes(_broken(words.plain, width))
+        if column.right:
+            words.align("right", width)
+        row.append(words)
+    return row
 
 
 def _two_lines(line: Line, widths: Sequence[int]) -> list[RenderableType]:
@@ -120,24 +155,6 @@ def _two_lines(line: Line, widths: Sequence[int]) -> list[RenderableType]:
         Group(Text(line.median), Text(line.interval, style="dim")),
         Group(_histogram(line), Text(keras, style="dim")),
     ]
-
-
-def _style(line: Line) -> str:
-    return "" if line.converged else "dim"
-
-
-def _histogram(line: Line) -> Text:
-    """The last tenth is where a converged run lies."""
-    drawn = Text(strip(line.accuracies))
-    drawn.stylize(STYLES["converged"], BINS - 1)
-    return drawn
-
-
-def _outcomes(words: str) -> Text:
-    text = Text(words)
-    for name, style in STYLES.items():
-        text.highlight_words([name], style)
-    return text
 
 
 def _broken(words: str, width: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from bboxbench.experiments.cells import CELL, STRENGTH, box_accuracies, conditions
+from bboxbench.experiments.cells import CELL, STRENGTH, box_accuracies, conditions, other_axes
 from bboxbench.experiments.outcomes import OUTCOMES, SYMPTOMS
 from bboxbench.experiments.statistics import CONFIDENCE, LEAST_SEEDS, WIN_RATE, power
 
@@ -18,6 +18,8 @@ __all__ = ["Line", "Tables", "baseline_lines", "caption", "cell_lines", "leaders
 USUAL_SEEDS = 20
 """What a sweep has when nothing else is asked for."""
 SMALLEST_P = 0.0001
+RATES = 8
+"""So many learning rates are listed, not more."""
 KERAS_NOTE = (
     "Keras: median of what metrics=['accuracy'] shows, which is how often the largest of the four numbers is the right "
     "one, not an accuracy of boxes."
@@ -77,7 +79,7 @@ def caption(sweep: Tables) -> str:
     noun = "seed" if counts == [1] else "seeds"
     threshold = next(iter(sweep.runs["iou_threshold"].dropna()), 0.5)
     sure = f"{100 * CONFIDENCE:g} % intervals"
-    return f"Box accuracy over {seeds} {noun}: share of test pictures with IoU >= {threshold:g}, {sure}"
+    return f"Box accuracy, {seeds} {noun}: share of test pictures with IoU >= {threshold:g}; {sure}"
 
 
 def cell_lines(sweep: Tables) -> list[Line]:
@@ -134,18 +136,23 @@ def baseline_lines(sweep: Tables) -> list[Line]:
 
 
 def leaders(sweep: Tables) -> list[str]:
-    """Who comes first under each condition and how sure that is, a sentence each; none where no two losses met."""
+    """Who comes first under each condition and how sure that is, a sentence each; none where no two losses met.
+
+    One seed has no leader, for nobody knows what the next one brings.
+    """
     cells = sweep.distribution
     labels = conditions(cells)
+    seeds = cells["rival_seeds"].max()
+    if not seeds >= 1:
+        return []
     said = []
     for where in dict.fromkeys(labels["group"]):
         best = next(iter(_rows(cells[labels["group"] == where].sort_values(STRENGTH, ascending=False, kind="stable"))))
-        if isinstance(best["rival"], str):
+        if best["rival_seeds"] > 1:
             said.append(_leads(str(where), best))
-    seeds = int(cells["rival_seeds"].max()) if said else 0
-    if 0 < seeds < LEAST_SEEDS:
+    if seeds < LEAST_SEEDS:
         said.append(
-            f"{seeds} {'seed is' if seeds == 1 else 'seeds are'} too few for a test, which needs {LEAST_SEEDS}; "
+            f"{'1 seed is' if seeds == 1 else f'{seeds:.0f} seeds are'} too few for a test, which needs {LEAST_SEEDS}; "
             f"{USUAL_SEEDS} show a loss that is better in {round(10 * WIN_RATE)} seeds of 10 with a probability of "
             f"{power(USUAL_SEEDS):.2f}."
         )
@@ -153,8 +160,24 @@ def leaders(sweep: Tables) -> list[str]:
 
 
 def notes(sweep: Tables) -> list[str]:
-    """What the figures of the lines and of the leaders mean, a sentence or two each."""
-    return [LEADERS_NOTE, KERAS_NOTE] if leaders(sweep) else [KERAS_NOTE]
+    """What must be known to read the lines and the leaders, a sentence or two each."""
+    seeds = sweep.distribution["rival_seeds"].max()
+    found = [_rates(sweep.distribution), LEADERS_NOTE if seeds > 1 else "", KERAS_NOTE]
+    return [note for note in found if note]
+
+
+def _rates(cells: pd.DataFrame) -> str:
+    """Which learning rate stands behind each loss; empty where that is told apart anyway, or there is one loss."""
+    rates = cells.drop_duplicates(["loss", "optimizer", "learning_rate"])
+    if cells["loss"].nunique() < 2 or "learning_rate" in other_axes(cells) or rates["optimizer"].nunique() > 1:
+        return ""
+    if rates["learning_rate"].nunique() == 1:
+        rate = rates["learning_rate"].iloc[0]
+        return f"All losses trained at a learning rate of {rate:g}: one that needs another is not seen at its best."
+    if len(rates) > RATES:
+        return "Each loss has a learning rate of its own: see distribution.csv."
+    own = ", ".join(f"{loss} {rate:g}" for loss, rate in zip(rates["loss"], rates["learning_rate"], strict=True))
+    return f"Learning rates: {own}."
 
 
 def _leads(where: str, cell: dict[str, Any]) -> str:

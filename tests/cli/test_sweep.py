@@ -65,7 +65,7 @@ def test_the_summary_as_markdown_is_all_that_stands_on_stdout(
 ) -> None:
     assert run(*words(small_dataset, tmp_path / "r"), "--format", "markdown") == 0
     out, err = capsys.readouterr()
-    assert out.startswith("**Box accuracy over 1 seed: ")
+    assert out.startswith("**Box accuracy, 1 seed: ")
     assert "| `mse` | `glorot_uniform` | 0 of 1 (0.00 to 0.79) |" in out
     assert str(tmp_path) not in out
     assert "runs.csv" in err

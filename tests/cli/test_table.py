@@ -110,4 +110,4 @@ def test_outcomes_are_words_and_colours_are_more() -> None:
 def test_a_sweep_without_runs_or_baselines_is_shown_empty(width: int) -> None:
     runs = runs_table([])
     empty = SimpleNamespace(runs=runs, distribution=distribution_table(runs), baselines=pd.DataFrame())
-    assert shown(empty, width)[0].startswith("Box accuracy over 0 seeds")
+    assert shown(empty, width)[0].startswith("Box accuracy, 0 seeds")

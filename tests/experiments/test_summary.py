@@ -90,11 +90,11 @@ def test_one_loss_alone_is_the_heading_over_its_conditions() -> None:
 
 
 def test_the_caption_names_seeds_and_threshold() -> None:
-    assert caption(sweep({})).startswith("Box accuracy over 8 seeds: share of test pictures with IoU >= 0.75")
-    assert "over 1 seed:" in caption(sweep({}, seeds=1))
+    assert caption(sweep({})).startswith("Box accuracy, 8 seeds: share of test pictures with IoU >= 0.75")
+    assert ", 1 seed:" in caption(sweep({}, seeds=1))
     uneven = sweep({}, {"loss": "iou"})
     runs = uneven.runs.iloc[3:]
-    assert "over 5 to 8 seeds:" in caption(Sweep(runs, distribution_table(runs), uneven.baselines))
+    assert ", 5 to 8 seeds:" in caption(Sweep(runs, distribution_table(runs), uneven.baselines))
 
 
 def test_the_leader_is_named_with_its_wins_and_how_sure_that_is() -> None:
@@ -120,6 +120,33 @@ def test_few_seeds_get_no_p_value_and_the_reason() -> None:
 def test_equal_losses_are_said_to_be_equal() -> None:
     (sentence,) = leaders(sweep({"loss": "giou", "accuracy": 0.0}, {"loss": "mse", "accuracy": 0.0}))
     assert sentence == "Under glorot_uniform giou and mse are equal in all 8 seeds."
+
+
+def test_one_seed_has_no_leader() -> None:
+    given = sweep({"loss": "giou", "accuracy": 0.9}, {"loss": "mse"}, seeds=1)
+    (why,) = leaders(given)
+    assert why.startswith("1 seed is too few for a test")
+    assert not any("brackets" in note for note in notes(given))
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (
+            [{"learning_rate": 0.001}, {"loss": "iou", "learning_rate": 0.0002}],
+            "Learning rates: mse 0.001, iou 0.0002.",
+        ),
+        ([{}, {"loss": "iou"}], "All losses trained at a learning rate of 0.0005: "),
+        ([{"loss": f"m:L{i}", "learning_rate": 0.1 + i} for i in range(9)], "Each loss has a learning rate of its own"),
+    ],
+)
+def test_the_learning_rates_behind_the_losses_are_said(cells: list[dict[str, Any]], said: str) -> None:
+    assert notes(sweep(*cells))[0].startswith(said)
+    assert said in markdown_summary(sweep(*cells))
+
+
+def test_learning_rates_that_are_conditions_are_not_said_twice() -> None:
+    assert len(notes(sweep({"learning_rate": 0.1}, {"learning_rate": 0.2}, {"loss": "iou", "learning_rate": 0.1}))) == 2
 
 
 def test_one_loss_alone_has_no_leader_and_no_note_about_it() -> None:
@@ -163,7 +190,7 @@ def test_a_sweep_without_runs_has_no_lines_and_still_a_caption() -> None:
     runs = runs_table([])
     empty = Sweep(runs, distribution_table(runs), pd.DataFrame(columns=list(BASELINES)))
     assert cell_lines(empty) == baseline_lines(empty) == leaders(empty) == []
-    assert caption(empty).startswith("Box accuracy over 0 seeds")
+    assert caption(empty).startswith("Box accuracy, 0 seeds")
     assert markdown_summary(empty).startswith("**Box accuracy")
 
 
