@@ -84,9 +84,9 @@ def read_pairs(path: Path, box_format: str | None = None) -> Pairs:
         InputError: columns that are not found, a cell that is no number, a format that the heading denies.
         CannotRead: the file is missing or may not be read.
     """
-    with read_errors(path):
-        beginning = path.open("rb").read(4) if path.is_file() else path.read_bytes()
-    if beginning[:2] == b"PK" or path.suffix == ".npz":
+    with read_errors(path), path.open("rb") as stream:
+        beginning = stream.read(2)
+    if beginning == b"PK" or path.suffix == ".npz":
         return _read_arrays(path, box_format)
     with read_errors(path), path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         text = file.read()
@@ -109,7 +109,7 @@ def read_pairs(path: Path, box_format: str | None = None) -> Pairs:
 
 def _read_arrays(path: Path, box_format: str | None) -> Pairs:
     try:
-        with read_errors(path), np.load(path, allow_pickle=False) as content:
+        with read_errors(path), path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             names = list(content.files)
             if not {"y_true", "y_pred"} <= set(names):
                 raise InputError(f"Expected the arrays y_true and y_pred in {path}. Received: {', '.join(names)}.")

@@ -16,6 +16,8 @@ __all__ = ["brief", "headline", "reading", "report", "trap", "verdict"]
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 NARROWEST = 60
+HARDLY = 0.2
+"""Correlation from which a blind network is not said to ignore the picture."""
 NUMBERS = {
     "xyxy": ("xmin", "ymin", "xmax", "ymax"),
     "yxyx": ("ymin", "xmin", "ymax", "xmax"),
@@ -72,8 +74,8 @@ def verdict(d: Diagnosis) -> str:
                 f"{m.iou_threshold:g} or more; the median IoU is {m.iou_p50:.2f}."
             ),
             "blind": (
-                f"The predicted box ignores the picture: the correlation of its sides with the true ones is "
-                f"{m.correlation:.2f}."
+                f"The predicted box {'hardly follows' if m.correlation >= HARDLY else 'ignores'} the picture: "
+                f"the correlation of its sides with the true ones is {m.correlation:.2f}."
             ),
         }[m.outcome]
     ]
@@ -220,15 +222,15 @@ def _table(d: Diagnosis, width: int) -> list[str]:
 def _sides(d: Diagnosis, width: int) -> list[str]:
     """A row a side: how it follows, and both histograms on one scale."""
     bars = 40 if width >= 118 else 20 if width >= 78 else 10
-    lines = [f"{'side':7}{'r':>6}{'spread':>8}{'pinned':>8}{'off by':>9}  {'true':{bars}} predicted"]
+    lines = [f"{'side':6}{'r':>6}{'spread':>8}{'pinned':>8}{'off by':>9}  {'true':{bars}} predicted"]
     for side in d.network.sides:
         pinned = "?" if side.pinned is None else f"{side.pinned:.0%}"
         error = "-" if np.isnan(side.error_px) else f"{side.error_px:.1f} px"
         lines.append(
-            f"{side.name:7}{side.correlation:6.2f}{side.spread:8.2f}{pinned:>8}{error:>9}  "
+            f"{side.name:6}{side.correlation:6.2f}{side.spread:8.2f}{pinned:>8}{error:>9}  "
             f"{_strip(side.true, bars)} {_strip(side.predicted, bars)}"
         )
-    lines.append(f"{'':40}{_scale(d, bars)} {_scale(d, bars)}")
+    lines.append(f"{'':39}{_scale(d, bars)} {_scale(d, bars)}")
     return lines
 
 
