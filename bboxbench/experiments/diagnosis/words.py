@@ -96,9 +96,8 @@ def _symptom(d: Diagnosis) -> str:
         return f"{m.inverted:.0%} of the boxes have their second corner before the first, so no area."
     moves = np.mean([side.predicted_std for side in d.network.sides])
     true = np.mean([side.true_std for side in d.network.sides])
-    return (
-        f"It is one box for every picture: its sides spread by {moves:.2g} px where the true ones spread by {true:.3g}."
-    )
+    kind = "It hardly moves" if m.outcome == "learning" else "It is one box for every picture"
+    return f"{kind}: its sides spread by {moves:.2g} px where the true ones spread by {true:.3g}."
 
 
 def _clinging(d: Diagnosis) -> str:
