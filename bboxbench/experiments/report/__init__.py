@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bboxbench.experiments.report.page import PAGE, render, write_report
+from bboxbench.experiments.report.page import PAGE, render, write_page, write_report
 
-__all__ = ["PAGE", "render", "write_report"]
+__all__ = ["PAGE", "render", "write_page", "write_report"]

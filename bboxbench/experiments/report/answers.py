@@ -42,8 +42,10 @@ def lead(cells: Sequence[Cell]) -> list[str]:
     converged = best.states.get("converged", 0)
     median = f"median box accuracy {number(best.row['box_accuracy_median'])}"
     if converged:
+        others = sum(cell.row["converged_rate"] == best.row["converged_rate"] for cell in cells) - 1
+        alike = f" and {count(others, 'other')}" if others else ""
         first = (
-            f"{where} did so most often: in {converged} of {count(best.n, 'seed')} "
+            f"{where}{alike} converged most often: in {converged} of {count(best.n, 'seed')} "
             f"(95 % interval of the rate {interval(best.row, 'converged_rate')}), {median}."
         )
         if len(cells) == 1:

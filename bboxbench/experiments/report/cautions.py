@@ -8,8 +8,8 @@ import pandas as pd
 
 from bboxbench.experiments.report.answers import last_epochs
 from bboxbench.experiments.report.cells import Cell
-from bboxbench.experiments.report.ranking import TESTED_SEEDS
 from bboxbench.experiments.report.words import count, listed
+from bboxbench.experiments.statistics import LEAST_SEEDS
 
 __all__ = ["cautions"]
 
@@ -34,11 +34,11 @@ def cautions(cells: Sequence[Cell], runs: pd.DataFrame, epochs: pd.DataFrame, pl
             )
         )
     seeds = sorted({cell.n for cell in cells})
-    if seeds[0] < TESTED_SEEDS:
+    if seeds[0] < LEAST_SEEDS:
         said.append(
             (
                 f"{count(seeds[0], 'seed')} a combination prove little",
-                f"Below {TESTED_SEEDS} seeds no paired test can reach 0.05, and intervals are wide. Losses and "
+                f"Below {LEAST_SEEDS} seeds no paired test can reach 0.05, and intervals are wide. Losses and "
                 "initializers are not ranked by this sweep; it shows which failures occur.",
             )
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bboxbench.experiments.cells import CELL, conditions, without_initializer
+from bboxbench.experiments.cells import CELL, STRENGTH, conditions, without_initializer
 from bboxbench.experiments.outcomes import OUTCOMES, SYMPTOMS
 from bboxbench.experiments.recorded import RecordedSweep
 
@@ -69,12 +69,9 @@ class Cell:
         return not (middle["status"] == "ok" and middle["outcome"] == "converged")
 
     @property
-    def strength(self) -> tuple[float, float, float]:
+    def strength(self) -> tuple[float, ...]:
         """What cells are ranked by: share of converged runs, then median box accuracy, then median mean IoU."""
-        rate, accuracy, overlap = (
-            float(self.row[name]) for name in ("converged_rate", "box_accuracy_median", "mean_iou_median")
-        )
-        return rate, accuracy, overlap
+        return tuple(float(self.row[name]) for name in STRENGTH)
 
 
 def cells_of(sweep: RecordedSweep) -> list[Cell]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from bboxbench.experiments.cells import CELL, conditions
 from bboxbench.experiments.figures.cells import draw_curves, draw_distribution, draw_iou_histogram, draw_sides
@@ -21,14 +21,35 @@ from bboxbench.experiments.report.words import count, listed, number, percent
 
 __all__ = ["curves", "histograms", "profiles", "sides", "strips", "trap"]
 
-STRIP, PANEL, SIDES = (2.7, 0.82), (2.7, 1.55), (4.2, 2.1)
-"""Sizes in inches."""
+
+class Shape(NamedTuple):
+    """Size of a figure and its margins, in inches: set by hand, since finding them takes as long as drawing."""
+
+    width: float
+    height: float
+    left: float
+    bottom: float
+    right: float = 0.12
+    top: float = 0.07
+
+    def axes(self, figure: Figure) -> Axes:
+        """The figure's one axis inside the margins."""
+        wide, high = self.width - self.left - self.right, self.height - self.bottom - self.top
+        return figure.add_axes(
+            (self.left / self.width, self.bottom / self.height, wide / self.width, high / self.height)
+        )
 
 
-def _draw(draw: Callable[[Axes], None], size: tuple[float, float], label: str, prefix: str) -> str:
+STRIP, WIDE_STRIP = Shape(2.7, 0.82, 0.12, 0.23), Shape(4.5, 0.86, 0.12, 0.25)
+PANEL, SIDES = Shape(2.7, 1.55, 0.42, 0.37), Shape(4.2, 2.1, 0.55, 0.37)
+FEW_GROUPS = 2
+"""With so many columns, or fewer, the grid has room for wide strips."""
+
+
+def _draw(draw: Callable[[Axes], None], shape: Shape, label: str, prefix: str) -> str:
     with style():
-        figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02))
-        draw(figure.subplots())
+        figure = Figure(figsize=(shape.width, shape.height))
+        draw(shape.axes(figure))
         return svg_text(figure, label=label, prefix=prefix)
 
 
@@ -39,12 +60,13 @@ def _states(cell: Cell) -> str:
 def strips(cells: Sequence[Cell]) -> list[str]:
     """Each cell's distribution of box accuracy, as SVG."""
     seeds = sorted({int(seed) for cell in cells for seed in cell.runs["seed"]})
+    wide = len({cell.group for cell in cells}) <= FEW_GROUPS
 
     def one(cell: Cell) -> str:
         def draw(axis: Axes) -> None:
-            draw_distribution(axis, cell.runs, seeds=seeds, size=4.2)
+            draw_distribution(axis, cell.runs, seeds=seeds, size=4.8 if wide else 4.2)
             axis.set(xlim=(0, 1), ylim=(0.5, -0.5), yticks=[], xticks=[0, 0.5, 1], xticklabels=["0", "0.5", "1"])
-            axis.tick_params(labelsize=7.5, length=2.5, pad=2)
+            axis.tick_params(labelsize=8.5 if wide else 7.5, length=2.5, pad=2)
             axis.spines["left"].set_visible(False)
 
         row = cell.row
@@ -53,7 +75,7 @@ def strips(cells: Sequence[Cell]) -> list[str]:
             f"{number(row['box_accuracy_min'])} to {number(row['box_accuracy_max'])}, median "
             f"{number(row['box_accuracy_median'])}"
         )
-        return _draw(draw, STRIP, label, f"strip{cell.number}")
+        return _draw(draw, WIDE_STRIP if wide else STRIP, label, f"strip{cell.number}")
 
     return [one(cell) for cell in cells]
 

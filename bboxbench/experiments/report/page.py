@@ -32,7 +32,7 @@ from bboxbench.experiments.report.pictures import Overlay, Picture, overlays, pr
 from bboxbench.experiments.report.ranking import comparison_summary, rankings
 from bboxbench.files import make_folder, write_atomically
 
-__all__ = ["PAGE", "render", "write_report"]
+__all__ = ["PAGE", "render", "write_page", "write_report"]
 
 PAGE = Path("report") / "index.html"
 """The page, within a folder of results."""
@@ -56,7 +56,15 @@ def write_report(folder: Path | str, data: Path | str | None = None) -> Path:
         CannotWrite: disk full, no permission.
     """
     sweep = read_sweep(folder)
-    dataset = sweep.dataset(Path(data) if data is not None else None)
+    return write_page(sweep, sweep.dataset(Path(data) if data is not None else None))
+
+
+def write_page(sweep: RecordedSweep, dataset: Dataset | None) -> Path:
+    """The same for a sweep that was read, with its pictures or without.
+
+    Raises:
+        CannotWrite: disk full, no permission.
+    """
     path = sweep.folder / PAGE
     page = render(sweep, dataset)
     make_folder(path.parent)

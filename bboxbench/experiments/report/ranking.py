@@ -10,13 +10,12 @@ import pandas as pd
 
 from bboxbench.experiments.report.cells import Cell
 from bboxbench.experiments.report.words import count, interval, listed, number
+from bboxbench.experiments.statistics import LEAST_SEEDS
 
-__all__ = ["TESTED_SEEDS", "Ranking", "Verdict", "comparison_summary", "rankings", "told_apart"]
+__all__ = ["Ranking", "Verdict", "comparison_summary", "rankings", "told_apart"]
 
 SENTENCES = 5
 """Rivals of a leader that are put into words; the others stand in the table of comparisons."""
-TESTED_SEEDS = 6
-"""Below this number of seeds no sign-flip test can come out at 0.05."""
 
 Row = dict[Any, Any]
 
@@ -135,8 +134,8 @@ def comparison_summary(comparisons: pd.DataFrame) -> str:
     n = sum(told_apart(row) for row in pairs)
     seeds = sorted({int(row["seeds"]) for row in pairs})
     said = f"{n or 'None'} of {count(len(pairs), 'pair')} {'is' if n == 1 else 'are'} told apart."
-    if seeds[-1] < TESTED_SEEDS:
-        return f"{said} No test was made: below {TESTED_SEEDS} seeds none can come out at 0.05, whatever the runs did."
+    if seeds[-1] < LEAST_SEEDS:
+        return f"{said} No test was made: below {LEAST_SEEDS} seeds none can come out at 0.05, whatever the runs did."
     chance = min(float(row["power"]) for row in pairs)
     least = f"{seeds[0]} seeds" if seeds[0] == seeds[-1] else f"As few as {seeds[0]} seeds"
     return (
