@@ -16,6 +16,7 @@ from bboxbench import __version__
 from bboxbench.boxes import to_pixels
 from bboxbench.data_gen import Dataset, generate, open_dataset
 from bboxbench.data_gen.shards import split_ranges
+from bboxbench.errors import one_line
 from bboxbench.experiments.baselines import baselines_table
 from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine, fallbacks
 from bboxbench.experiments.estimate import Estimate, estimate
@@ -25,6 +26,8 @@ from bboxbench.experiments.memory import available_bytes
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.plan import Run, blocks, plan
+from bboxbench.experiments.recorded import read_sweep
+from bboxbench.experiments.report import write_page
 from bboxbench.experiments.results import ResultsFolder, finished_runs, open_results
 from bboxbench.experiments.runtime import environment, start_tensorflow
 from bboxbench.experiments.seeds import VARY
@@ -183,7 +186,7 @@ def run_sweep(
                             listener.finished(row)
                 views.write_if_stale()
                 _draw(results)
-        return _conclude(results, runs, baselines)
+        return _conclude(results, runs, baselines, _report(folder, dataset, listener))
 
 
 class _ListenerError(BaseException):
@@ -268,7 +271,18 @@ def _draw(results: ResultsFolder) -> Path:
     return path
 
 
-def _conclude(results: ResultsFolder, planned: list[Run], baselines: pd.DataFrame) -> SweepResult:
+def _report(folder: Path, dataset: Dataset, listener: Listener) -> tuple[Path, ...]:
+    """Make the page; where that fails the sweep stands all the same, and a warning says how to try again."""
+    try:
+        return (write_page(read_sweep(folder), dataset),)
+    except Exception as error:
+        listener.warning(f"The report was not made ({one_line(error)}). Try again: bboxbench report {folder}")
+        return ()
+
+
+def _conclude(
+    results: ResultsFolder, planned: list[Run], baselines: pd.DataFrame, report: tuple[Path, ...]
+) -> SweepResult:
     """Name what became of the runs and what was written."""
     records = results.journal.records
     runs = runs_table(records)
@@ -281,5 +295,5 @@ def _conclude(results: ResultsFolder, planned: list[Run], baselines: pd.DataFram
         comparisons=comparisons,
         baselines=baselines,
         failed=tuple(r["run_id"] for r in records if r["run_id"] in mine and r["row"]["status"] == "failed"),
-        written=(results.path / "runs.csv", results.path / "distribution.csv", _draw(results)),
+        written=(results.path / "runs.csv", results.path / "distribution.csv", _draw(results), *report),
     )
