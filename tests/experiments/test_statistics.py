@@ -129,6 +129,22 @@ def test_more_runs_give_a_narrower_interval(interval: IntervalOf) -> None:
     assert many.high - many.low < (few.high - few.low) / 2
 
 
+@pytest.mark.parametrize(
+    ("interval", "statistic"), [(median_interval, np.median), (iqm_interval, lambda x: stats.trim_mean(x, 0.25))]
+)
+def test_an_interval_of_twenty_runs_of_two_kinds_holds_the_truth_nine_times_in_ten(
+    interval: IntervalOf, statistic: Any
+) -> None:
+    rng = np.random.default_rng(0)
+
+    def sweep(runs: int) -> Any:
+        return np.where(rng.uniform(size=runs) < 0.8, rng.normal(0.95, 0.01, runs), rng.uniform(0, 0.1, runs))
+
+    truth = statistic(sweep(400_000))
+    found = [interval(sweep(20), random_state=each) for each in range(400)]
+    assert np.mean([each.low <= truth <= each.high for each in found]) > 0.9
+
+
 def test_the_interquartile_mean_is_of_the_middle_half() -> None:
     assert iqm_interval([0, 0, 3, 4, 5, 6, 100, 100]).value == 4.5
     assert iqm_interval([1, 2, 6]).value == 3  # fewer than four are averaged whole
