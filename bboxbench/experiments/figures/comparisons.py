@@ -148,8 +148,7 @@ def _draw_square(axis: Axes, table: pd.DataFrame, names: Sequence[str]) -> Any:
     values = np.full((len(names), len(names)), np.nan)
     a, b = table["a"].map(place).to_numpy(int), table["b"].map(place).to_numpy(int)
     values[a, b], values[b, a] = table[VALUE], 1 - table[VALUE]
-    colours = LinearSegmentedColormap.from_list("better", [WORSE, EVEN, BETTER])
-    colours.set_bad(PAPER)
+    colours = LinearSegmentedColormap.from_list("better", [WORSE, EVEN, BETTER]).with_extremes(bad=PAPER)
     image = axis.imshow(values, cmap=colours, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     sure = (table["p_value_holm"] < SIGNIFICANT).to_numpy()
     axis.plot([*b[sure], *a[sure]], [*a[sure], *b[sure]], ".", color=INK, markersize=2.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,7 +136,8 @@ def grid(
     width = left + columns * across + (columns - 1) * gaps[0] + right
     entries, deep = _legend_shape([str(each.get_label()) for each in words.handles], width)
     top = 0.12 + (0.08 + 0.17 * deep if deep else 0.0) + titles
-    bottom = 0.36 + LINE * (words.x.count("\n") + 1)
+    below = "\n".join(textwrap.fill(line, int((width - 0.2) / CHARACTER)) for line in words.x.split("\n"))
+    bottom = 0.36 + LINE * (below.count("\n") + 1)
     height = top + rows * size[1] + (rows - 1) * gaps[1] + bottom
     figure = Figure(figsize=(width, height))
     places = {
@@ -148,9 +150,9 @@ def grid(
     }
     axes = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share, gridspec_kw=places)
     # Words longer than the axes are wide stand in the middle of the figure.
-    fits = CHARACTER * _longest([words.x]) < columns * across
+    fits = CHARACTER * _longest([below]) < columns * across
     middle = (left + (width - left - right) / 2) / width if fits else 0.5
-    figure.text(middle, 0.07 / height, words.x, ha="center", va="bottom", linespacing=1.25)
+    figure.text(middle, 0.07 / height, below, ha="center", va="bottom", linespacing=1.25)
     if words.y:
         figure.text(
             (left - 0.4) / width,

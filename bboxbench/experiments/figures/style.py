@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -74,9 +74,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def style() -> AbstractContextManager[None]:
-    """A context in which figures are drawn; on leaving, matplotlib is set as before."""
-    return mpl.rc_context(STYLE)
+@contextmanager
+def style() -> Iterator[None]:
+    """A context to draw and save in: neither do a user's own settings reach a figure, nor these the user."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
 
 
 def in_style(function: Callable[P, R]) -> Callable[P, R]:
