@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import subprocess
@@ -17,9 +19,11 @@ from PIL import Image
 
 from bboxbench.errors import InputError
 from bboxbench.experiments import diagnose
-from bboxbench.experiments.diagnosis import Diagnosis
+from bboxbench.experiments.diagnosis import Diagnosis, mistakes
 from bboxbench.experiments.diagnosis.advice import ADVICE
-from bboxbench.experiments.outcomes import keras_accuracy, measure
+from bboxbench.experiments.diagnosis.mistakes import KINDS
+from bboxbench.experiments.diagnosis.reading import EXAMPLE, read_pairs
+from bboxbench.experiments.outcomes import BLIND_CORRELATION, keras_accuracy, measure
 from bboxbench.jsonl import json_line
 
 W, H = 200, 100
@@ -291,3 +295,33 @@ def test_a_diagnosis_needs_numpy_alone() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+PAGE = (ROOT / "docs" / "diagnosis.md").read_text(encoding="utf-8")
+
+
+def test_the_text_on_the_page_of_diagnosis_is_what_the_command_prints() -> None:
+    pairs = read_pairs(ROOT / "docs" / "data" / "pinned.csv")
+    found = diagnose(pairs.y_true, pairs.y_pred, width=W, height=H)
+    blocks = re.findall("```text\n(.*?)```", PAGE, re.DOTALL)
+    assert str(found).startswith(blocks[0])
+    assert blocks[1] == EXAMPLE
+
+
+def test_the_code_on_the_page_of_diagnosis_prints_what_it_says() -> None:
+    code = re.findall("```python\n(.*?)```", PAGE, re.DOTALL)[0]
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "docs/diagnosis.md", "exec"), {})
+    assert out.getvalue() == re.findall("```text\n(.*?)```", PAGE, re.DOTALL)[2]
+
+
+def test_the_page_of_diagnosis_names_every_slip_and_its_thresholds() -> None:
+    rows = set(re.findall(r"^\| `([a-z ]+)` \|", PAGE, re.MULTILINE))
+    assert rows == set(KINDS)
+    said = " ".join(PAGE.split())
+    assert f"rises by at least {mistakes.RISE:g} and by half" in said
+    assert mistakes.FACTOR == 1.5
+    assert f"lies {mistakes.ABOVE_MEAN_BOX:g} or more above that of the mean box" in said
+    assert f"(correlation {BLIND_CORRELATION:g} or more)" in said
+    assert f"correlation of {mistakes.FIT_CORRELATION:g} and a mean IoU of {mistakes.FIT_IOU:g}" in said

@@ -17,7 +17,7 @@ from bboxbench.experiments.diagnosis.order import reordered, shuffled
 from bboxbench.experiments.diagnosis.truth import Size, formats_that_fit, outside
 from bboxbench.experiments.outcomes import BLIND_CORRELATION, sides_follow
 
-__all__ = ["OUTSIDE", "Mistake", "find_mistake"]
+__all__ = ["KINDS", "OUTSIDE", "Mistake", "find_mistake"]
 
 RISE = 0.15
 """By so much at least must the mean IoU rise when the slip is undone,"""
@@ -34,6 +34,19 @@ UNIT_LARGE, UNIT_SMALL = 8.0, 2.0
 OUTSIDE = 0.05
 """Share of true boxes that leave the picture from which its size or the format must be wrong."""
 
+KINDS = {
+    "true boxes": "true boxes misread",
+    "unit": "two units",
+    "format": "formats mixed up",
+    "size": "width and height mixed up",
+    "corners": "corners exchanged",
+    "mirrored": "boxes mirrored",
+    "sigmoid": "sigmoid missing",
+    "stretched": "boxes stretched or shifted",
+    "rows": "rows mixed up",
+}
+"""Every kind of slip, and two or three words for it."""
+
 FORMATS = "https://www.tensorflow.org/api_docs/python/tf/keras/utils/bounding_boxes/convert_format"
 RECIPE = "https://karpathy.github.io/2019/04/25/recipe/"
 
@@ -43,7 +56,7 @@ class Mistake:
     """A slip that explains the predictions, and how to mend it.
 
     Attributes:
-        kind: "true boxes", "unit", "format", "size", "corners", "mirrored", "sigmoid", "stretched" or "rows".
+        kind: one of `KINDS`.
         text: what it is, in one sentence.
         remedy: what to do.
         source: of the remedy.

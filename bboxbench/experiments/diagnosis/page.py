@@ -35,8 +35,6 @@ SLIP = "#CC79A7"
 LEFT, RIGHT = 0.06, 0.95
 DOTS = 1500
 """At most so many in a scatter plot."""
-FEW_DOTS = 200
-"""Up to so many are drawn larger."""
 SHOWN = 8
 """Pairs of boxes that are drawn."""
 
@@ -170,14 +168,10 @@ def _scatter(axis: Axes, d: Diagnosis, i: int) -> None:
     chosen = usable[:: max(1, -(-len(usable) // DOTS))]
     low, high = side.edges[0], side.edges[-1]
     axis.plot([low, high], [low, high], color=MUTED, linewidth=0.9, zorder=1)
-    many = len(chosen) > FEW_DOTS
-    dots: dict[str, Any] = {
-        "markersize": 3.2 if many else 8.0,
-        "alpha": 0.35 if many else 0.8,
-        "markeredgewidth": 0,
-        "zorder": 2,
-        "clip_on": False,
-    }
+    # Few dots are drawn larger and denser.
+    scale = 1 / max(1.0, len(chosen)) ** 0.5
+    size, alpha = float(np.clip(90 * scale, 3.2, 8.0)), float(np.clip(12 * scale, 0.35, 0.8))
+    dots: dict[str, Any] = {"markersize": size, "alpha": alpha, "markeredgewidth": 0, "zorder": 2, "clip_on": False}
     for boxes, colour in _predictions(d):
         axis.plot(d.true[chosen, i], np.clip(boxes[chosen, i], low, high), ".", color=colour, **dots)
     margin = 0.02 * (high - low)

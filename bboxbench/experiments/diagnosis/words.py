@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bboxbench.experiments.diagnosis.advice import CLINGING, TRAP_GAP
+from bboxbench.experiments.diagnosis.mistakes import KINDS
 
 if TYPE_CHECKING:
     from bboxbench.experiments.diagnosis.diagnosis import Diagnosis
@@ -31,17 +32,7 @@ NUMBERS = {
 def headline(d: Diagnosis) -> str:
     """Two or three words: 'blind, pinned', 'converged', 'a slip in the format'."""
     if d.mistake is not None:
-        what = {
-            "true boxes": "true boxes misread",
-            "unit": "two units",
-            "format": "formats mixed up",
-            "size": "width and height mixed up",
-            "corners": "corners exchanged",
-            "mirrored": "boxes mirrored",
-            "sigmoid": "sigmoid missing",
-            "stretched": "boxes stretched or shifted",
-            "rows": "rows mixed up",
-        }[d.mistake.kind]
+        what = KINDS[d.mistake.kind]
         return what if d.mistake.certain else f"{what}, it seems"
     return ", ".join(word for word in (d.outcome, d.symptom) if word)
 
