@@ -135,12 +135,14 @@ def test_a_slip_is_found_though_the_network_is_half_trained() -> None:
     assert "yxyx" in found.text
 
 
-def test_boxes_in_no_order_are_a_suspicion_and_not_a_certainty() -> None:
+@pytest.mark.parametrize("error", [2.0, 7.0])
+def test_boxes_in_no_order_are_a_suspicion_and_not_a_certainty(error: float) -> None:
     true = truth()
-    found = of(true, np.random.default_rng(5).permutation(good(true)))
+    found = of(true, np.random.default_rng(5).permutation(good(true, error=error)))
     assert found.mistake is not None
     assert (found.mistake.kind, found.mistake.certain, found.mistake.mended) == ("rows", False, None)
     assert found.outcome == "blind"
+    assert "it seems" in str(found).lower()
 
 
 def test_predictions_below_1_for_boxes_in_pixels_are_of_another_unit_though_nothing_mends_them() -> None:

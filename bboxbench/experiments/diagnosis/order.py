@@ -15,10 +15,12 @@ __all__ = ["reordered", "shuffled"]
 
 SHUFFLED_ROWS = 100
 """Boxes from which a likeness of two sets says something."""
-SHUFFLED_CORRELATION = 0.1
-"""Rows that belong to other pictures correlate less than this, mean over the sides;"""
+SHUFFLED_CORRELATION = 2.5
+"""Rows of other pictures correlate by chance: less than this over the root of their number, mean over the sides;"""
 SHUFFLED_DISTANCE = 0.12
-"""while sides, widths and heights of both sets are spread alike: Kolmogorov and Smirnov's distance is below this."""
+"""while sides, widths and heights of both sets are spread alike: Kolmogorov and Smirnov's distance is below this,"""
+SHUFFLED_SIDES_DISTANCE, SHUFFLED_PAIRS = 0.25, 0.6
+"""or at least the sides are, by the first, and opposite sides move together, by a correlation above the second."""
 RECIPE = "https://karpathy.github.io/2019/04/25/recipe/"
 
 T = TypeVar("T")
@@ -69,21 +71,30 @@ def shuffled(true: Array, predicted: Array, found: Callable[..., T]) -> T | None
         predicted: the same.
         found: makes the result of its kind, text, remedy, source and certainty.
     """
-    if len(true) < SHUFFLED_ROWS or abs(float(sides_follow(true, predicted)[0].mean())) >= SHUFFLED_CORRELATION:
+    chance = SHUFFLED_CORRELATION / max(1, len(true)) ** 0.5
+    if len(true) < SHUFFLED_ROWS or abs(float(sides_follow(true, predicted)[0].mean())) >= chance:
         return None
-    if max(_distance(t, p) for t, p in zip(_spans(true).T, _spans(predicted).T, strict=True)) >= SHUFFLED_DISTANCE:
+    distances = [_distance(t, p) for t, p in zip(_spans(true).T, _spans(predicted).T, strict=True)]
+    together = min(_together(true), _together(predicted)) > SHUFFLED_PAIRS
+    if max(distances) >= SHUFFLED_DISTANCE and not (together and max(distances[:4]) < SHUFFLED_SIDES_DISTANCE):
         return None
     text = (
-        "The predicted boxes are spread exactly as the true ones but belong to other pictures: "
-        "the rows look shuffled, unless the network guesses."
+        "The predicted boxes move as true ones do but belong to other pictures: the rows look shuffled, "
+        "here or when it was trained."
     )
-    remedy = "Predict and compare without shuffling between them: take pictures and boxes from the same batch."
+    remedy = "Take pictures and boxes from the same batch, and shuffle neither alone: not for predict(), not for fit()."
     return found("rows", text, remedy, RECIPE, False)
 
 
 def _spans(boxes: Array) -> Array:
     """The four sides, the width and the height, shape (n, 6)."""
     return np.concatenate([boxes, boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+def _together(boxes: Array) -> float:
+    """The lower of the correlations of left with right and of top with bottom."""
+    follows = sides_follow(boxes, boxes[:, [2, 3, 0, 1]])[0]
+    return float(follows.min())
 
 
 def _distance(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:

@@ -16,7 +16,7 @@ from matplotlib.transforms import Bbox
 from bboxbench.boxes import Array, iou
 from bboxbench.experiments.diagnosis.diagnosis import Diagnosis
 from bboxbench.experiments.diagnosis.evidence import Side
-from bboxbench.experiments.diagnosis.words import headline, reading, trap, verdict
+from bboxbench.experiments.diagnosis.words import headline, reading, rounded, trap, verdict
 from bboxbench.experiments.figures.style import GRID, INK, MUTED, OUTCOME_STYLE, PAPER, in_style, style
 from bboxbench.experiments.outcomes import CONVERGED_ACCURACY, HISTOGRAM_EDGES, sides_follow
 from bboxbench.files import write_atomically
@@ -180,9 +180,9 @@ def _scatter(axis: Axes, d: Diagnosis, i: int) -> None:
     axis.locator_params(nbins=5)
     axis.grid(True)
     axis.set_xlabel("true, px")
-    said = f"r = {side.correlation:.2f}"
+    said = f"r = {rounded(side.correlation)}"
     if d.mistake is not None and d.mistake.mended is not None:
-        said += f", slip undone {sides_follow(d.true, d.mistake.mended)[0][i]:.2f}"
+        said += f", slip undone {rounded(float(sides_follow(d.true, d.mistake.mended)[0][i]))}"
     axis.set_title(said, fontsize=10, loc="left", pad=4)
 
 

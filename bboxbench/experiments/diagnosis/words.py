@@ -13,7 +13,7 @@ from bboxbench.experiments.diagnosis.mistakes import KINDS
 if TYPE_CHECKING:
     from bboxbench.experiments.diagnosis.diagnosis import Diagnosis
 
-__all__ = ["brief", "headline", "reading", "report", "trap", "verdict"]
+__all__ = ["brief", "headline", "reading", "report", "rounded", "trap", "verdict"]
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 NARROWEST = 60
@@ -27,6 +27,11 @@ NUMBERS = {
     "center_yxhw": ("y", "x", "height", "width"),
 }
 """What the four numbers of each format are called; the ``rel_`` ones have the same."""
+
+
+def rounded(value: float) -> str:
+    """Two decimals, and no minus before a zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def headline(d: Diagnosis) -> str:
@@ -61,12 +66,12 @@ def verdict(d: Diagnosis) -> str:
             ),
             "converged": f"{m.box_accuracy:.1%} of the boxes have an IoU of {m.iou_threshold:g} or more.",
             "learning": (
-                f"The box follows the picture (correlation {m.correlation:.2f}), but {share} an IoU of "
+                f"The box follows the picture (correlation {rounded(m.correlation)}), but {share} an IoU of "
                 f"{m.iou_threshold:g} or more; the median IoU is {m.iou_p50:.2f}."
             ),
             "blind": (
                 f"The predicted box {'hardly follows' if m.correlation >= HARDLY else 'ignores'} the picture: "
-                f"the correlation of its sides with the true ones is {m.correlation:.2f}."
+                f"the correlation of its sides with the true ones is {rounded(m.correlation)}."
             ),
         }[m.outcome]
     ]
@@ -128,7 +133,7 @@ def brief(d: Diagnosis) -> str:
     m, mean = d.network.measures, d.mean_box.measures
     said = (
         f"{headline(d)}. Box accuracy {m.box_accuracy:.2f} (mean box {mean.box_accuracy:.2f}), "
-        f"mean IoU {m.mean_iou:.2f} ({mean.mean_iou:.2f}), correlation {m.correlation:.2f}."
+        f"mean IoU {m.mean_iou:.2f} ({mean.mean_iou:.2f}), correlation {rounded(m.correlation)}."
     )
     if d.mistake is not None:
         return f"{said} {d.mistake.text}"
@@ -217,7 +222,7 @@ def _sides(d: Diagnosis, width: int) -> list[str]:
         pinned = "?" if side.pinned is None else f"{side.pinned:.0%}"
         error = "-" if np.isnan(side.error_px) else f"{side.error_px:.1f} px"
         lines.append(
-            f"{side.name:6}{side.correlation:6.2f}{side.spread:8.2f}{pinned:>8}{error:>9}  "
+            f"{side.name:6}{rounded(side.correlation):>6}{side.spread:8.2f}{pinned:>8}{error:>9}  "
             f"{_strip(side.true, bars)} {_strip(side.predicted, bars)}"
         )
     lines.append(f"{'':39}{_scale(d, bars)} {_scale(d, bars)}")
