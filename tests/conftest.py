@@ -76,6 +76,8 @@ def write_sweep(small_dataset: Dataset) -> Callable[..., Path]:
                             "seconds": 1.0,
                         }
                         row |= {"head": "corners", "start": "wide", "status": "failed" if boxes is None else "ok"}
+                        row |= {"vary": "init,order,dropout", "n_train": 12, "n_validation": 8, "n_test": 20}
+                        row |= {"error": "ValueError: made to fail" if boxes is None else ""}
                         histogram: tuple[int, ...] = ()
                         if boxes is not None:
                             pixels = to_pixels(boxes, width, height)

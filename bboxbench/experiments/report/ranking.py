@@ -133,7 +133,9 @@ def comparison_summary(comparisons: pd.DataFrame) -> str:
         return ""
     n = sum(told_apart(row) for row in pairs)
     seeds = sorted({int(row["seeds"]) for row in pairs})
-    said = f"{n or 'None'} of {count(len(pairs), 'pair')} {'is' if n == 1 else 'are'} told apart."
+    said = f"{n or 'None'} of {len(pairs):,} pairs {'is' if n == 1 else 'are'} told apart."
+    if len(pairs) == 1:
+        said = f"The one pair is {'' if n else 'not '}told apart."
     if seeds[-1] < LEAST_SEEDS:
         return f"{said} No test was made: below {LEAST_SEEDS} seeds none can come out at 0.05, whatever the runs did."
     chance = min(float(row["power"]) for row in pairs)
