@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bboxbench.boxes import BOX_FORMATS, relative_boxes
 from bboxbench.cli.console import Console
 from bboxbench.cli.numbers import whole_number
 from bboxbench.errors import InputError, unknown_name
@@ -87,6 +86,8 @@ def diagnose(
         raise InputError(
             "Expected a file of true and predicted boxes. Received none; bboxbench diagnose --example shows one."
         )
+    from bboxbench.boxes import BOX_FORMATS
+
     if box_format is not None and box_format not in BOX_FORMATS:
         raise unknown_name("box format", box_format, BOX_FORMATS)
     if path.is_dir():
@@ -130,6 +131,7 @@ def _of_file(path: Path, box_format: str | None, width: int | None, height: int 
 
 def _of_run(folder: Path, run: str, data: Path | None, threshold: float) -> Diagnosis:
     """The predictions of a sweep's run, on the pictures it was tested with."""
+    from bboxbench.boxes import relative_boxes
     from bboxbench.experiments.diagnosis import diagnose as look
     from bboxbench.experiments.recorded import read_sweep
 
