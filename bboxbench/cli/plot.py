@@ -56,9 +56,8 @@ def plot(
     if kind not in ("png", "svg", "both"):
         raise InputError(f"Expected --format png, svg or both. Received: {kind}.")
     with console.status("Loading matplotlib ..."):
-        from bboxbench.experiments.figures import FIGURES, FORMATS, save
+        from bboxbench.experiments.figures import FIGURES, FORMATS, write_figures
         from bboxbench.experiments.recorded import read_sweep
-        from bboxbench.files import make_folder
     if names:
         _list(console)
         return
@@ -77,17 +76,14 @@ def plot(
             f"The pictures {sweep.pictures.folder_name} were not found, so pinned_sides has no true sides. "
             "Say where they are with --data."
         )
+    formats = FORMATS if kind == "both" else (kind,)
     place = out if out is not None else folder / "report"
-    make_folder(place)
-    paths = []
-    with console.progress("Drawing", len(wanted), "figures") as ticker:
-        for done, each in enumerate(wanted):
-            ticker.update(done, each)
-            figure = FIGURES[each].draw(sweep, dataset)
-            for suffix in FORMATS if kind == "both" else (kind,):
-                paths.append(place / f"{each}.{suffix}")
-                save(figure, paths[-1])
-        ticker.update(len(wanted))
+    paths: list[Path] = []
+    with console.progress("Drawing", len(wanted) * len(formats), "files") as ticker:
+        ticker.update(0)
+        for path in write_figures(sweep, place, wanted, formats, dataset):
+            paths.append(path)
+            ticker.update(len(paths), path.name)
     for path in paths:
         console.show(str(path))
     console.event("done", folder=str(folder), written=[str(path) for path in paths])

@@ -488,6 +488,21 @@ def test_every_figure_can_be_asked_for_by_name(write_sweep: Callable[..., Path],
         figures.figure_of("box_acuracy", there)
 
 
+def test_figures_are_written_one_by_one_and_none_for_a_wrong_name(
+    write_sweep: Callable[..., Path], tmp_path: Path
+) -> None:
+    there = read_sweep(write_sweep(tmp_path / "results", {"mse": "good"}))
+    files = figures.write_figures(there, tmp_path / "out", ["outcomes", "accuracy_trap"], ["svg"])
+    assert next(files) == tmp_path / "out" / "outcomes.svg"
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["outcomes.svg"]
+    assert [each.name for each in files] == ["accuracy_trap.svg"]
+    with pytest.raises(InputError, match="Unknown figure 'trap'"):
+        list(figures.write_figures(there, tmp_path / "none", ["outcomes", "trap"]))
+    with pytest.raises(InputError, match="Unknown format 'gif'"):
+        list(figures.write_figures(there, tmp_path / "none", formats=["gif"]))
+    assert not (tmp_path / "none").exists()
+
+
 def test_sides_are_drawn_as_the_sweep_recorded_them(write_sweep: Callable[..., Path], tmp_path: Path) -> None:
     there = read_sweep(write_sweep(tmp_path / "results", {"iou": "pinned"}))
     figure = figures.pinned_sides(sides_table(there, there.dataset()), there.runs)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -32,6 +34,14 @@ def test_the_frames_are_those_of_the_files(folder: Path, name: str) -> None:
     frame = getattr(read_sweep(folder), name)
     again = pd.read_csv(StringIO(frame.to_csv(index=False)))
     pd.testing.assert_frame_equal(again, written)
+
+
+def test_reading_and_drawing_need_no_tensorflow() -> None:
+    code = (
+        "import bboxbench.experiments.recorded, bboxbench.experiments.figures, sys\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_predictions_of_a_run_are_the_ones_kept(folder: Path) -> None:

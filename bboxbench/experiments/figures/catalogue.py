@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,13 @@ from bboxbench.errors import unknown_name
 from bboxbench.experiments.figures.comparisons import comparisons
 from bboxbench.experiments.figures.curves import iou_histograms, learning_curves, pinned_sides
 from bboxbench.experiments.figures.distributions import box_accuracy, last_epochs, outcomes
+from bboxbench.experiments.figures.files import FORMATS, save
 from bboxbench.experiments.figures.profiles import performance_profiles
 from bboxbench.experiments.figures.trap import accuracy_trap
 from bboxbench.experiments.recorded import RecordedSweep, sides_table
+from bboxbench.files import make_folder
 
-__all__ = ["FIGURES", "FigureEntry", "figure_of"]
+__all__ = ["FIGURES", "FigureEntry", "figure_of", "write_figures"]
 
 
 @dataclass(frozen=True)
@@ -124,3 +126,38 @@ def figure_of(name: str, sweep: RecordedSweep, data: Path | None = None) -> Figu
     if name not in FIGURES:
         raise unknown_name("figure", name, FIGURES)
     return FIGURES[name].draw(sweep, sweep.dataset(data))
+
+
+def write_figures(
+    sweep: RecordedSweep,
+    folder: Path,
+    names: Iterable[str] = tuple(FIGURES),
+    formats: Iterable[str] = FORMATS,
+    dataset: Dataset | None = None,
+) -> Iterator[Path]:
+    """Draw figures into a folder, each as ``NAME.png`` and ``NAME.svg``; gives each file's path when it is there.
+
+    Args:
+        sweep: as `bboxbench.experiments.recorded.read_sweep` gives it.
+        folder: made if need be.
+        names: keys of `FIGURES`; by default all.
+        formats: of `FORMATS`; by default all.
+        dataset: the sweep's pictures, where they were found.
+
+    Raises:
+        InputError: there is no such figure or format; nothing of it is written.
+        CannotWrite: disk full, no permission.
+    """
+    wanted, kinds = list(names), list(formats)
+    for name in wanted:
+        if name not in FIGURES:
+            raise unknown_name("figure", name, FIGURES)
+    for kind in kinds:
+        if kind not in FORMATS:
+            raise unknown_name("format", kind, FORMATS)
+    make_folder(folder)
+    for name in wanted:
+        figure = FIGURES[name].draw(sweep, dataset)
+        for kind in kinds:
+            save(figure, folder / f"{name}.{kind}")
+            yield folder / f"{name}.{kind}"
