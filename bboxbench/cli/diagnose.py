@@ -95,6 +95,8 @@ def diagnose(
             raise InputError(
                 f"Expected --run RUN_ID with the folder {path}, as its runs.csv lists them. Received none."
             )
+        if (box_format, width, height) != (None, None, None):
+            raise InputError("Expected --format, --width and --height with a file only: a sweep knows its own.")
         found = _of_run(path, run, data, iou_threshold)
     elif run is not None or data is not None:
         raise InputError(f"Expected the folder of a sweep with --run. Received the file {path}.")

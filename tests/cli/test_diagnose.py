@@ -107,6 +107,7 @@ def test_relative_boxes_without_the_size_say_which_option_is_missing(capsys, tmp
         (("FILE", "--run", "x"), "Expected the folder of a sweep with --run. Received the file"),
         ((".",), "Expected --run RUN_ID with the folder ., as its runs.csv lists them. Received none."),
         ((".", "--run", "x"), "sweep.json"),
+        ((".", "--run", "x", "--width", "9"), "with a file only: a sweep knows its own."),
         (("FILE", "--iou-threshold", "2"), "Expected an IoU threshold above 0 and up to 1. Received: 2.0."),
     ],
 )

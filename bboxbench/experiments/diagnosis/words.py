@@ -240,5 +240,5 @@ def _scale(d: Diagnosis, bars: int) -> str:
     """Ends of the histograms: the picture's, where it is known; x and y differ in length, so words stand for them."""
     ends = ("left or top", "right or bottom") if bars >= 40 else ("0", "edge")
     if None in (d.width, d.height):
-        ends = ("0", "most")
+        ends = ("0", "max")
     return ends[0] + ends[1].rjust(bars - len(ends[0]))
