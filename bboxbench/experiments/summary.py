@@ -184,7 +184,7 @@ def _leads(where: str, cell: dict[str, Any]) -> str:
     wins, seeds, ties = (int(cell[name]) for name in ("rival_losses", "rival_seeds", "rival_ties"))
     if ties == seeds:
         return f"Under {where} {cell['loss']} and {cell['rival']} are equal in all {seeds} seeds."
-    tied = f" ({ties} tied)" if ties else ""
+    tied = f", {ties} tied" if ties else ""
     better, low, high = (cell[f"probability_of_improvement{end}"] for end in ("", "_low", "_high"))
     said = (
         f"Under {where} {cell['loss']} comes first: better than {cell['rival']} in {wins} of {seeds} seeds{tied} "

@@ -105,6 +105,12 @@ def test_the_leader_is_named_with_its_wins_and_how_sure_that_is() -> None:
     )
 
 
+def test_ties_are_said() -> None:
+    better = RISING + np.array([0, 0, 1, 1, 1, 1, 1, 1]) / 100
+    (sentence,) = leaders(sweep({"loss": "giou", "accuracy": better}, {"loss": "mse", "accuracy": RISING}))
+    assert "better than mse in 6 of 8 seeds, 2 tied (0.88, " in sentence
+
+
 def test_what_the_seeds_do_not_tell_apart_is_said_to_be_so() -> None:
     other = RISING[::-1] + 0.01
     (sentence,) = leaders(sweep({"loss": "giou", "accuracy": other}, {"loss": "mse", "accuracy": RISING}))
