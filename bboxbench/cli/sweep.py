@@ -11,7 +11,7 @@ import typer
 from bboxbench.cli.console import Console
 from bboxbench.cli.live import LiveView, plan_lines, plan_values
 from bboxbench.cli.numbers import whole_number
-from bboxbench.errors import BboxbenchError, unknown_name
+from bboxbench.errors import BboxbenchError, InputError, unknown_name
 
 if TYPE_CHECKING:
     from bboxbench.experiments.spec import SweepSpec
@@ -173,6 +173,8 @@ def sweep(
     resolved = SweepSpec.from_preset(chosen, **keys)
     if shown not in FORMATS:
         raise unknown_name("format", shown, FORMATS)
+    if as_json and shown == "markdown":
+        raise InputError("Expected --json or --format markdown. Received: both, for one stdout.")
     console = Console(quiet, as_json)
     # A loss or network by import path may stand in the current folder, which an installed command does not search.
     sys.path.append(str(Path.cwd()))
@@ -231,7 +233,7 @@ def _conclude(console: Console, result: SweepResult, shown: str) -> None:
     from bboxbench.experiments.summary import markdown_summary
 
     if shown == "markdown":
-        console.show(markdown_summary(result))
+        console.show(markdown_summary(result).rstrip("\n"))
         for path in result.written:  # stdout may go straight into a pull request
             console.say(f"  {path}")
     elif not console.as_json:

@@ -76,6 +76,11 @@ def test_an_unknown_format_is_refused_before_anything_is_loaded(capsys: pytest.C
     assert "Unknown format 'markdwon'. Did you mean 'markdown'?" in capsys.readouterr().err
 
 
+def test_two_forms_of_one_stdout_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("sweep", "--format", "markdown", "--json") == 2
+    assert "Expected --json or --format markdown. Received: both" in capsys.readouterr().err
+
+
 def test_json_events_are_one_a_line_and_carry_plan_runs_and_cells(
     small_dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
