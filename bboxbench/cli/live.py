@@ -73,8 +73,8 @@ def _rate_lines(plan: Plan) -> list[str]:
             lines.append(f"  {name} without a rate takes Keras's default, {rate:g}{paper}")
     names = list(dict.fromkeys(loss.partition("(")[0] for _, loss, _ in plan.rates))
     for text in plan.spec.optimizers:
-        optimizer, rate = split_rate(text)
-        if rate == TUNED_RATE:
+        optimizer, given = split_rate(text)
+        if given == TUNED_RATE:
             own = ", ".join(f"{loss} {tuned_rate(optimizer, loss):g}" for loss in names if is_tuned(optimizer, loss))
             others = [loss for loss in names if not is_tuned(optimizer, loss)]
             left = f"not tuned, so {UNTUNED[optimizer]:g}: {', '.join(others)}" if others else ""

@@ -163,7 +163,7 @@ def test_a_tuned_rate_and_the_same_one_in_figures_are_one_run() -> None:
 
 
 def test_an_optimizer_that_was_not_tuned_is_refused_by_name() -> None:
-    with pytest.raises(InputError, match="optimizer with tuned learning rates.*sgd"):
+    with pytest.raises(InputError, match=r"optimizer with tuned learning rates.*sgd"):
         plan(SweepSpec.from_preset("quick", optimizers=["sgd:tuned"]), "data")
 
 
