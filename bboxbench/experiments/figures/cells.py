@@ -39,6 +39,8 @@ BOX = 0.2
 SIDES = ("left", "top", "right", "bottom")
 PREDICTED, TRUE = "#0072B2", MUTED
 """Colours of predicted and true sides."""
+TOP = 0.3
+"""Greatest share of the boxes in one bin of IoU that is drawn."""
 FULL_HEIGHT = 0.15
 """Share of all boxes in one bin that fills half a row of `draw_sides`; more is cut off there and said in a number."""
 
@@ -130,7 +132,7 @@ def draw_curves(axis: Axes, epochs: pd.DataFrame, runs: pd.DataFrame, *, measure
         axis.plot(known["epoch"], known[measure], marker, color=colour, markersize=4, clip_on=False)
 
 
-def draw_iou_histogram(axis: Axes, histogram: pd.DataFrame, runs: pd.DataFrame, *, top: float = 0.3) -> None:
+def draw_iou_histogram(axis: Axes, histogram: pd.DataFrame, runs: pd.DataFrame, *, top: float = TOP) -> None:
     """How the IoU of the test boxes is spread: the mean over the cell's runs as an area, every run a thin line.
 
     Args:

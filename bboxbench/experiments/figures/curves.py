@@ -11,6 +11,7 @@ from bboxbench.experiments.cells import CELL
 from bboxbench.experiments.figures.cells import (
     PREDICTED,
     SIDES,
+    TOP,
     TRUE,
     draw_curves,
     draw_iou_histogram,
@@ -65,10 +66,11 @@ def iou_histograms(histogram: pd.DataFrame, runs: pd.DataFrame) -> Figure:
             Patch(facecolor=GRID, edgecolor=INK, label="mean of the runs"),
         ],
     )
-    grid, cells = panels(runs, (1.75, 1.05), words)
+    grid, cells = panels(runs, (1.75, 1.05), words, left=0.7)
     for cell in cells:
         draw_iou_histogram(cell.axis, histogram, cell.runs)
     for axis in grid.axes.flat:
+        axis.set(ylim=(0, TOP), yticks=[0, TOP / 2, TOP])
         axis.set(xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0", "0.5", "1"])
     return grid.figure
 

@@ -243,6 +243,8 @@ def panels(
 ) -> tuple[Grid, list[Cell]]:
     """An axis a cell: losses down and groups across; where one of both is alone, or groups are many, in reading order.
 
+    The limits and ticks of every axis of the grid are the caller's to set: numbers stand at the outer ones alone.
+
     Args:
         runs: all rows of runs.csv.
         size: width and height of an axis in inches.
@@ -266,7 +268,9 @@ def panels(
         left=left,
         titles=0.08 + LINE * lines,
         gaps=(0.22, 0.22 + LINE * lines),
+        share=False,
     )
+    _number_the_outer(made)
     for axis in made.axes.flat[len(cells) :]:
         axis.set_axis_off()
     for axis in made.axes.flat[max(0, len(cells) - columns) : len(cells)]:
@@ -296,7 +300,9 @@ def _matrix(
         left=left + 0.1 + CHARACTER * _longest(names),
         titles=0.1 + LINE * lines,
         gaps=(0.2, 0.22),
+        share=False,
     )
+    _number_the_outer(made)
     width, _ = made.figure.get_size_inches()
     for name, axis in zip(names, made.axes[:, 0], strict=True):
         place = axis.get_position()
@@ -312,6 +318,14 @@ def _matrix(
             else:
                 axis.set_axis_off()
     return made, placed
+
+
+def _number_the_outer(made: Grid) -> None:
+    """Numbers along the lowest and the leftmost axes only. Axes that matplotlib couples take minutes from 150 on."""
+    for axis in made.axes[:-1].flat:
+        axis.tick_params(labelbottom=False)
+    for axis in made.axes[:, 1:].flat:
+        axis.tick_params(labelleft=False)
 
 
 def _cells(
