@@ -9,7 +9,7 @@ PYTHON ?=
 # A particular PyTorch for test-backends: TORCH=torch==2.12
 TORCH ?=
 
-.PHONY: help setup demo test test-all test-backends lint format docs bench wheel lock clean
+.PHONY: help setup demo test test-all test-browser test-backends lint format docs bench wheel lock clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +25,13 @@ demo: $(READY) ## draw 4,000 letters, train 8 networks, show what became of them
 	@$(RUN)/bboxbench sweep --preset quick
 
 test: $(READY) ## the fast tests
-	@$(RUN)/python -m pytest -m "not slow"
+	@$(RUN)/python -m pytest -m "not slow and not browser"
 
-test-all: $(READY) ## every test
-	@$(RUN)/python -m pytest
+test-all: $(READY) ## the slow ones, too
+	@$(RUN)/python -m pytest -m "not browser"
+
+test-browser: $(READY) ## the report in Chromium (needs it: apt-get install chromium); pictures in build/screenshots
+	@$(RUN)/python -m pytest -m browser
 
 test-backends: $(READY) ## the losses on JAX and PyTorch (installs both beside .venv)
 	@TORCH="$(TORCH)" sh scripts/test_backends.sh $(VENV) $(VENV)-backends

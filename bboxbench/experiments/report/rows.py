@@ -63,7 +63,9 @@ def value(x: Any, digits: int = 2) -> Value:
     """A number for reading and sorting; one that is missing sorts below all."""
     if x is None or pd.isna(x):
         return Value(number(None), "")
-    return Value(number(x, digits), repr(round(float(x), 6)) if math.isfinite(x) else "1e999")
+    if math.isinf(x):
+        return Value(number(x), "1e999" if x > 0 else "-1e999")
+    return Value(number(x, digits), repr(round(float(x), 6)))
 
 
 def _count(n: Any) -> Value:

@@ -16,7 +16,7 @@ def number(value: Any, digits: int = 2) -> str:
     if value is None or pd.isna(value):
         return "\N{EN DASH}"
     if math.isinf(value):
-        return "\N{INFINITY}"
+        return "\N{INFINITY}" if value > 0 else "\N{MINUS SIGN}\N{INFINITY}"
     text = f"{value:.{digits}f}"
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
 
