@@ -78,7 +78,7 @@ def draw_distribution(
     """Box accuracy of a cell's runs along x: every seed a dot in its outcome's colour and marker, a box plot behind.
 
     The box reaches from the 25th to the 75th percentile, the line through it is the median, the thin line goes from
-    the least to the greatest. The faint mark is what a run needs to count as converged.
+    the least to the greatest; one run alone is a dot. The faint mark is what a run needs to count as converged.
 
     Args:
         axis: x is box accuracy in [0, 1]; the cell takes the height from ``y`` - 0.5 to ``y`` + 0.5.
@@ -100,6 +100,7 @@ def draw_distribution(
         box = Rectangle((first, y - BOX), third - first, 2 * BOX, facecolor=GRID, edgecolor=MUTED, linewidth=0.5)
         box.set(zorder=0.9, clip_on=False)
         axis.add_patch(box)
+        axis.plot([median, median], [y - BAND, y + BAND], color=INK, linewidth=1.5, clip_on=False, zorder=3)
     for name, (colour, marker) in OUTCOME_STYLE.items():
         mine = np.asarray(state == name)
         if mine.any():
@@ -107,7 +108,6 @@ def draw_distribution(
             axis.plot(
                 accuracy[mine], heights[mine], linestyle="", color=colour, alpha=0.85, clip_on=False, zorder=2, **dots
             )
-    axis.plot([median, median], [y - BAND, y + BAND], color=INK, linewidth=1.5, clip_on=False, zorder=3)
 
 
 def draw_curves(axis: Axes, epochs: pd.DataFrame, runs: pd.DataFrame, *, measure: str = "val_box_accuracy") -> None:

@@ -59,11 +59,9 @@ def _forest(table: pd.DataFrame, pairs: pd.Series, by: str) -> Figure:
     tested = bool(table["p_value_holm"].notna().any())
     handles = [_dot(True, "p < 0.05 after Holm's correction"), _dot(False, "p of 0.05 or more")] if tested else []
     least, most = table["seeds"].min(), table["seeds"].max()
-    seeds = f"{least}" if least == most else f"{least} to {most}"
+    seeds = f"{least} to {most} seeds" if least < most else f"{most} seeds" if most > 1 else "1 seed"
     untested = "" if tested else "; too few for a test"
-    words = Words(
-        f"probability that the first beats the second at the same seed\n({seeds} seeds{untested})", handles=handles
-    )
+    words = Words(f"probability that the first beats the second at the same seed\n({seeds}{untested})", handles=handles)
     made = rows_grid(names, groups, words, row=0.3, label_width=PAIR_WIDTH)
     for group, axis in zip(groups, made.axes.flat, strict=False):
         axis.set(xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0", "0.5", "1"])

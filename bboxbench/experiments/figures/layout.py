@@ -210,8 +210,8 @@ def rows_grid(
     names = [wrapped(loss, label_width) for loss in losses]
     titles = [wrapped(group, TITLE_WIDTH) for group in groups]
     row = max(row, 0.06 + LINE * max(name.count("\n") + 1 for name in names))
-    columns = min(4, len(groups))
-    deep = -(-len(groups) // columns)
+    deep = -(-len(groups) // 4)
+    columns = -(-len(groups) // deep)
     lines = max(title.count("\n") + 1 for title in titles)
     made = grid(
         (deep, columns),
@@ -259,10 +259,11 @@ def panels(
         wrapped(group if len(losses) == 1 else loss if len(groups) == 1 else f"{loss}, {group}", TITLE_WIDTH)
         for loss, group, _ in cells
     ]
-    columns = min(len(cells), 4 if len(cells) <= 16 else 5 if len(cells) <= 25 else 6)
+    deep = -(-len(cells) // (4 if len(cells) <= 16 else 5 if len(cells) <= 25 else 6))
+    columns = -(-len(cells) // deep)
     lines = max(title.count("\n") + 1 for title in titles)
     made = grid(
-        (-(-len(cells) // columns), columns),
+        (deep, columns),
         size,
         words,
         left=left,
