@@ -182,8 +182,9 @@ def test_wide_tables_scroll_inside_themselves_by_keyboard(opened: Open) -> None:
 
 
 def test_on_paper_all_is_unfolded_in_ink_on_white(opened: Open, screenshots: Path) -> None:
-    page = opened(scheme="dark")
+    page = opened(703, "dark")  # the width of A4 between margins
     page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(OVERFLOW) <= 0
     assert not page.locator("nav").is_visible()
     assert not page.locator("form").first.is_visible()
     assert page.locator("#answer details .numbers").is_visible()

@@ -9,7 +9,7 @@ import pandas as pd
 from bboxbench.experiments.figures.distributions import last_epochs_table
 from bboxbench.experiments.outcomes import CONVERGED_ACCURACY
 from bboxbench.experiments.report.cells import Cell
-from bboxbench.experiments.report.words import count, interval, number
+from bboxbench.experiments.report.words import SURE, count, interval, number
 
 __all__ = ["headline", "last_epochs", "lead", "trap"]
 
@@ -40,20 +40,20 @@ def lead(cells: Sequence[Cell]) -> list[str]:
     best = max(cells, key=lambda cell: cell.strength)
     where = f"{best.loss} under {best.group}"
     converged = best.states.get("converged", 0)
-    median = f"median box accuracy {number(best.row['box_accuracy_median'])}"
+    median = number(best.row["box_accuracy_median"])
     if converged:
         others = sum(cell.row["converged_rate"] == best.row["converged_rate"] for cell in cells) - 1
         alike = f" and {count(others, 'other')}" if others else ""
         first = (
             f"{where}{alike} converged most often: in {converged} of {count(best.n, 'seed')} "
-            f"(95 % interval of the rate {interval(best.row, 'converged_rate')}), {median}."
+            f"({SURE} interval of the rate {interval(best.row, 'converged_rate')}), median box accuracy {median}."
         )
         if len(cells) == 1:
-            first = f"95 % interval of the rate {interval(best.row, 'converged_rate')}, {median}."
+            first = f"{SURE} interval of the rate {interval(best.row, 'converged_rate')}; median box accuracy {median}."
     else:
         first = (
-            f"The strongest, {where}, reached a {median}; to converge is to reach {CONVERGED_ACCURACY:g} "
-            "on the test pictures."
+            f"The strongest, {where}, reached a median box accuracy of {median}; to converge is to reach "
+            f"{CONVERGED_ACCURACY:g} on the test pictures."
         )
     sentences = [first]
     total = sum(cell.n for cell in cells)

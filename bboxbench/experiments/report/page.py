@@ -241,6 +241,8 @@ def _happened(
             missing = f"The run in the middle failed, so it gave no boxes: {middle['error']}"
         elif pictures and not boxes:
             missing = "The predictions of this run are missing or altered."
+        elif boxes and all(box.predicted is None for box in boxes):
+            boxes, missing = [], "No box of the run in the middle is finite, so none can be drawn."
         counts = words.listed(f"{k} {name}" for name, k in cell.states.items())
         if symptoms := words.listed(f"{k} {name}" for name, k in cell.symptoms.items()):
             counts += f" ({symptoms})"

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bboxbench.experiments.report.cells import Cell
-from bboxbench.experiments.report.words import count, interval, listed, number
+from bboxbench.experiments.report.words import SURE, count, interval, listed, number
 from bboxbench.experiments.statistics import LEAST_SEEDS
 
 __all__ = ["Ranking", "Verdict", "comparison_summary", "rankings", "told_apart"]
@@ -111,7 +111,7 @@ def _verdict(row: Row) -> Verdict:
     tied = f" ({ties} tied)" if ties else ""
     said = (
         f"{row['a']} beats {row['b']} in {wins} of {count(seeds, 'seed')}{tied}; probability of improvement "
-        f"{number(row['probability_of_improvement'])}, 95 % interval {interval(row, 'probability_of_improvement')}"
+        f"{number(row['probability_of_improvement'])}, {SURE} interval {interval(row, 'probability_of_improvement')}"
     )
     p = row["p_value_holm"]
     if p is not None and not pd.isna(p):

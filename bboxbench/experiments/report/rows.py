@@ -14,7 +14,7 @@ from bboxbench.experiments.figures import states
 from bboxbench.experiments.figures.distributions import last_epochs_table
 from bboxbench.experiments.recorded import RecordedSweep
 from bboxbench.experiments.report.cells import Cell
-from bboxbench.experiments.report.words import interval, number
+from bboxbench.experiments.report.words import SURE, interval, number
 
 __all__ = [
     "Column",
@@ -109,18 +109,18 @@ def distribution_rows(cells: Sequence[Cell]) -> Table:
         Column("runs", title="finished, failed and diverged ones included"),
         Column("converged"),
         Column("rate"),
-        Column("95 % interval", title="Wilson's, of the rate of converged runs"),
+        Column(f"{SURE} interval", title="Wilson's, of the rate of converged runs"),
         Column("starts until one converges", title="expected number of runs, the one that converges included"),
         Column("median", title="of box accuracy over the runs; a failed run counts 0"),
-        Column("95 % interval", title="of the median, by percentile bootstrap"),
+        Column(f"{SURE} interval", title="of the median, by percentile bootstrap"),
         Column("interquartile mean", title="mean of the middle half of the runs"),
-        Column("95 % interval", title="of the interquartile mean, by percentile bootstrap"),
+        Column(f"{SURE} interval", title="of the interquartile mean, by percentile bootstrap"),
         Column("min"),
         Column("max"),
         Column("Keras accuracy", title='median over the runs of what metrics=["accuracy"] shows: not one of boxes'),
         Column("learning rate"),
     )
-    return Table("Box accuracy and outcomes of each combination, with 95 % intervals", columns, rows)
+    return Table(f"Box accuracy and outcomes of each combination, with {SURE} intervals", columns, rows)
 
 
 def trap_rows(runs: pd.DataFrame, labels: pd.DataFrame, most: int = 8) -> Table:
@@ -135,8 +135,8 @@ def trap_rows(runs: pd.DataFrame, labels: pd.DataFrame, most: int = 8) -> Table:
             continue
         seen.add(place)
         run = runs.loc[index]
-        rows.append([*place, _count(run["seed"]), value(run["keras_accuracy"]), value(run["box_accuracy"])])
-    columns = (LOSS, WHERE, Column("seed"), Column("Keras accuracy"), Column("box accuracy"))
+        rows.append([", ".join(place), _count(run["seed"]), value(run["keras_accuracy"]), value(run["box_accuracy"])])
+    columns = (Column("combination", False), Column("seed"), Column("Keras accuracy"), Column("box accuracy"))
     return Table("The widest gaps, one run of each combination", columns, rows)
 
 

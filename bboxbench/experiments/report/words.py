@@ -8,7 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["count", "duration", "interval", "listed", "number", "percent"]
+from bboxbench.experiments.statistics import CONFIDENCE
+
+__all__ = ["SURE", "count", "duration", "interval", "listed", "number", "percent"]
+
+SURE = f"{100 * CONFIDENCE:g}\N{NO-BREAK SPACE}%"
+"""Of every interval: "95 %"."""
 
 
 def number(value: Any, digits: int = 2) -> str:
@@ -49,4 +54,4 @@ def duration(seconds: float) -> str:
 
 def percent(share: float) -> str:
     """A share in [0, 1] as a whole number of per cent: "96 %"."""
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
