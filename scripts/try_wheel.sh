@@ -29,7 +29,10 @@ import bboxbench
 from bboxbench.losses import GIoULoss
 
 assert "site-packages" in bboxbench.__file__, bboxbench.__file__
-assert (pathlib.Path(bboxbench.__file__).parent / "py.typed").exists()
+package = pathlib.Path(bboxbench.__file__).parent
+assert (package / "py.typed").exists()
+# What the page is made of is no Python.
+assert all((package / "experiments" / "report" / f"page.{kind}").exists() for kind in ("html.j2", "css", "js"))
 print("GIoU loss of two boxes side by side:", float(GIoULoss()([[0.0, 0.0, 1.0, 1.0]], [[1.0, 0.0, 2.0, 1.0]])))
 END
 "$python" -m pip check

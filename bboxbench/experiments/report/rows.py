@@ -76,6 +76,8 @@ def _between(row: Any, name: str) -> Value:
     return Value(interval(row, name), repr(round(float(row[f"{name}_low"]), 6)))
 
 
+LEAST_GAP = 0.05
+"""Runs whose two numbers are nearer than this are no example of the trap."""
 LOSS, WHERE = Column("loss", False), Column("start and settings", False)
 
 
@@ -131,7 +133,9 @@ def trap_rows(runs: pd.DataFrame, labels: pd.DataFrame, most: int = 8) -> Table:
     seen: set[tuple[str, str]] = set()
     for index in gap.index:
         place = (str(labels.loc[index, "loss"]), str(labels.loc[index, "group"]))
-        if place in seen or len(rows) == most:
+        if gap[index] < LEAST_GAP or len(rows) == most:
+            break
+        if place in seen:
             continue
         seen.add(place)
         run = runs.loc[index]
