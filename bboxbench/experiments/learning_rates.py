@@ -15,14 +15,14 @@ __all__ = ["TUNED", "UNTUNED", "is_tuned", "tuned_rate"]
 TUNED: Mapping[str, Mapping[str, float]] = {
     "adam": {
         "mse": 0.0005,
-        "iou": 0.0005,
-        "giou": 0.0005,
-        "centre_point": 0.0005,
+        "iou": 0.0002,
+        "giou": 0.0003,
+        "centre_point": 0.001,
     }
 }
-"""By optimizer and name of the loss."""
+"""By optimizer and name of the loss: the highest validation box accuracy, mean of the last three epochs of all runs."""
 
-UNTUNED: Mapping[str, float] = {"adam": 0.0005}
+UNTUNED: Mapping[str, float] = {"adam": 0.0003}
 """What a loss that was not tuned takes, by optimizer."""
 
 
