@@ -31,7 +31,7 @@ test-all: $(READY) ## the slow ones, too
 	@$(RUN)/python -m pytest -m "not browser"
 
 test-browser: $(READY) ## the report in Chromium (needs it: apt-get install chromium); pictures in build/screenshots
-	@$(RUN)/python -m pytest -m browser
+	@$(RUN)/python -m pytest tests/browser
 
 test-backends: $(READY) ## the losses on JAX and PyTorch (installs both beside .venv)
 	@TORCH="$(TORCH)" sh scripts/test_backends.sh $(VENV) $(VENV)-backends

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bboxbench.data_gen import Dataset
 from bboxbench.experiments.cells import conditions
 from bboxbench.experiments.comparisons import comparisons_table
+from bboxbench.experiments.learning_rates import tuned_rate
 from bboxbench.experiments.recorded import RecordedSweep, read_sweep
 from bboxbench.experiments.report.answers import headline, last_epochs, lead, trap
 from bboxbench.experiments.report.cautions import cautions
@@ -87,7 +88,8 @@ U, N = "glorot_uniform", "glorot_normal"
         ({("mse", U): [0.95, 0.95, 0.1], ("iou", U): [0.0, 0.0, 0.0]}, "1 of 2 combinations converged in most"),
         ({("mse", U): [0.95, 0.1], ("iou", U): [0.0, 0.0]}, "None of 2 combinations converged in most"),
         ({("mse", U): [0.5, 0.1], ("iou", U): [0.0, -1]}, "None of 2 combinations converged, under any seed"),
-        ({("mse", U): [0.95], ("iou", U): [0.95]}, "All 2 combinations converged in most"),
+        ({("mse", U): [0.95] * 2, ("iou", U): [0.95] * 2}, "All 2 combinations converged in most"),
+        ({("mse", U): [0.95], ("iou", U): [0.1]}, "1 of 2 combinations converged, with one seed each"),
     ],
 )
 def test_the_headline_counts_combinations_that_converged_in_most_seeds(
@@ -109,6 +111,11 @@ def test_the_lead_of_a_sweep_in_which_nothing_converged_says_what_converging_is(
     said = " ".join(lead(cells({("mse", U): [0.5, 0.4], ("iou", U): [0.0, 0.0]})))
     assert "The strongest, mse under glorot_uniform, reached a median box accuracy of 0.45" in said
     assert "to converge is to reach 0.9" in said
+
+
+def test_one_seed_has_no_rates() -> None:
+    said = lead(cells({("mse", U): [0.95], ("iou", U): [0.1]}))[0]
+    assert said.startswith("mse under glorot_uniform reached the highest box accuracy, 0.95; one seed each")
 
 
 def test_equally_strong_ones_are_not_passed_over() -> None:
@@ -201,11 +208,18 @@ def test_what_may_not_be_concluded_depends_on_the_sweep() -> None:
 
 def test_a_rate_of_its_own_for_each_loss_is_another_caution() -> None:
     runs = runs_of({("mse", U): [0.9, 0.8], ("iou", U): [0.1, 0.1]})
-    runs["learning_rate"] = np.where(runs["loss"] == "mse", 0.0005, 0.0002)
+    runs["learning_rate"] = np.where(runs["loss"] == "mse", 0.0007, 0.0001)
     sweep = sweep_of(runs)
     said = dict(cautions(cells_of(sweep), runs, sweep.epochs, 4))
     assert "Each loss at one learning rate" in said
     assert "One learning rate for all losses" not in said
+
+
+def test_rates_that_were_tuned_are_told_from_others() -> None:
+    runs = runs_of({("mse", U): [0.9, 0.8], ("centre_point(size_weight=1.0)", U): [0.1, 0.1]})
+    runs["learning_rate"] = [tuned_rate("adam", loss.partition("(")[0]) for loss in runs["loss"]]
+    sweep = sweep_of(runs)
+    assert "Rates tuned elsewhere" in dict(cautions(cells_of(sweep), runs, sweep.epochs, 4))
 
 
 def test_the_last_three_epochs_of_runs_that_learned_are_measured_and_no_others() -> None:

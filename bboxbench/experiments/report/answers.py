@@ -23,6 +23,8 @@ def headline(cells: Sequence[Cell]) -> str:
     if n == 1:
         cell = cells[0]
         return f"{cell.states.get('converged', 0)} of {count(cell.n, 'run')} converged"
+    if max(cell.n for cell in cells) == 1:
+        return f"{len(good) or 'None'} of {n} combinations converged, with one seed each"
     if not good:
         some = sum(cell.states.get("converged", 0) > 0 for cell in cells)
         if some:
@@ -40,8 +42,11 @@ def lead(cells: Sequence[Cell]) -> list[str]:
     best = max(cells, key=lambda cell: cell.strength)
     where = f"{best.loss} under {best.group}"
     converged = best.states.get("converged", 0)
+    single = max(cell.n for cell in cells) == 1
     median = number(best.row["box_accuracy_median"])
-    if converged:
+    if single and len(cells) > 1:
+        first = f"{where} reached the highest box accuracy, {median}; one seed each does not say what the next brings."
+    elif converged:
         others = sum(cell.row["converged_rate"] == best.row["converged_rate"] for cell in cells) - 1
         alike = f" and {count(others, 'other')}" if others else ""
         first = (

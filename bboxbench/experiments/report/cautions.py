@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bboxbench.experiments.learning_rates import is_tuned, tuned_rate
 from bboxbench.experiments.report.answers import last_epochs
 from bboxbench.experiments.report.cells import Cell
 from bboxbench.experiments.report.words import count, listed
@@ -84,6 +85,12 @@ def _rate_caution(runs: pd.DataFrame) -> tuple[str, str]:
             "here may learn at another rate: this is no ranking of losses as such.",
         )
     if runs["learning_rate"].nunique() > 1 and (rates == 1).all():
+        if _tuned(runs):
+            return (
+                "Rates tuned elsewhere",
+                "Each loss trained at the learning rate that was tuned for it on the validation pictures of another "
+                "data seed. With another initializer, start or amount of data another rate may be the best.",
+            )
         return (
             "Each loss at one learning rate",
             "A rate belongs to its loss here. A loss whose rate was chosen badly looks bad: how rates were chosen "
@@ -92,4 +99,14 @@ def _rate_caution(runs: pd.DataFrame) -> tuple[str, str]:
     return (
         "A few learning rates",
         "Only the rates of this sweep were tried; a combination that fails here may learn at another.",
+    )
+
+
+def _tuned(runs: pd.DataFrame) -> bool:
+    """Whether every run has the rate that was tuned for its loss."""
+    cells = runs[["loss", "optimizer", "learning_rate"]].drop_duplicates()
+    names = [str(loss).partition("(")[0] for loss in cells["loss"]]
+    return all(
+        is_tuned(str(optimizer), name) and tuned_rate(str(optimizer), name) == rate
+        for name, optimizer, rate in zip(names, cells["optimizer"], cells["learning_rate"], strict=True)
     )

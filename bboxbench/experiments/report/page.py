@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from bboxbench import __version__
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import InputError
-from bboxbench.experiments.cells import conditions
+from bboxbench.experiments.cells import conditions, other_axes
 from bboxbench.experiments.columns import COMPARISONS
 from bboxbench.experiments.figures.style import OUTCOME_STYLE, SYMPTOM_STYLE
 from bboxbench.experiments.outcomes import CONVERGED_ACCURACY, SYMPTOMS
@@ -36,6 +36,8 @@ __all__ = ["PAGE", "render", "write_page", "write_report"]
 
 PAGE = Path("report") / "index.html"
 """The page, within a folder of results."""
+MOST_COLUMNS = 5
+"""With more conditions than these the answer is laid out as cards: its columns would be too narrow."""
 OPEN_CASES = 6
 """Failing cells that are shown at once; the others are folded away below them."""
 
@@ -205,6 +207,7 @@ def _overview(sweep: RecordedSweep, cells: Sequence[Cell]) -> dict[str, Any]:
             + round(sum(float(c.row["box_accuracy_median"]) for c in cells if c.loss == loss) / 1000, 6)
             for loss in losses
         },
+        "most_columns": MOST_COLUMNS,
         "loss_notes": _loss_notes(sweep.runs),
         "seeds_words": f"with {words.count(seeds[0], 'seed')}"
         if seeds[0] == seeds[-1]
@@ -217,7 +220,7 @@ def _overview(sweep: RecordedSweep, cells: Sequence[Cell]) -> dict[str, Any]:
 
 def _loss_notes(runs: pd.DataFrame) -> dict[str, str]:
     """The learning rate beside each loss, where losses differ in it."""
-    if runs["learning_rate"].nunique() == 1:
+    if runs["learning_rate"].nunique() == 1 or "learning_rate" in other_axes(runs):
         return dict.fromkeys(runs["loss"], "")
     by_loss = runs.groupby("loss")["learning_rate"].unique()
     return {str(loss): f"at {' and '.join(f'{r:g}' for r in sorted(rates))}" for loss, rates in by_loss.items()}
