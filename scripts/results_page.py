@@ -33,8 +33,8 @@ settings never meet in one folder.
 | `predictions/<run_id>.npz` | the predicted boxes of all test pictures: `boxes`, float16 (n, 4), xyxy divided by width and height |
 | `runs.csv`, `distribution.csv`, `comparisons.csv`, `epochs.csv`, `iou_histogram.csv` | made anew from the journal while runs finish |
 | `baselines.csv` | made from the data set at the start of every sweep |
-| `report/index.html` | the sweep explained on one page, made when it ends |
-| `report/box_accuracy.png` | every run as a dot, drawn while runs finish; `bboxbench plot` draws it and [others](figures.md) |
+| `report/index.html` | [the report](report.md), made at the end; `bboxbench report` makes it anew |
+| `report/*.png`, `report/*.svg` | [the figures](figures.md), made at the end, `box_accuracy.png` after every block; `bboxbench plot` draws one anew |
 
 The same command goes on where it stopped. More seeds, losses or initializers add to the folder; other settings or other
 pictures are refused, and the difference is named. A torn last line of the journal, left by a kill or a power cut, is set

@@ -20,7 +20,7 @@ from bboxbench.errors import one_line
 from bboxbench.experiments.baselines import baselines_table
 from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine, fallbacks
 from bboxbench.experiments.estimate import Estimate, estimate
-from bboxbench.experiments.figures import box_accuracy_figure
+from bboxbench.experiments.figures import box_accuracy_figure, write_figures
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.memory import available_bytes
 from bboxbench.experiments.outcomes import measure
@@ -185,7 +185,8 @@ def run_sweep(
                             views.run_came()
                             listener.finished(row)
                 views.write_if_stale()
-                _draw(results)
+                # The whole report comes at the end; this one is for looking in before.
+                box_accuracy_figure(runs_table(results.journal.records), folder / "report" / "box_accuracy.png")
         return _conclude(results, runs, baselines, _report(folder, dataset, listener))
 
 
@@ -264,17 +265,12 @@ def _keep(
     return row
 
 
-def _draw(results: ResultsFolder) -> Path:
-    """Draw the figure of everything that is in the journal."""
-    path = results.path / "report" / "box_accuracy.png"
-    box_accuracy_figure(runs_table(results.journal.records), path)
-    return path
-
-
 def _report(folder: Path, dataset: Dataset, listener: Listener) -> tuple[Path, ...]:
-    """Make the page; where that fails the sweep stands all the same, and a warning says how to try again."""
+    """All figures and the page; where that fails the sweep stands all the same, and a warning says how to try again."""
     try:
-        return (write_page(read_sweep(folder), dataset),)
+        sweep = read_sweep(folder)
+        drawn = list(write_figures(sweep, folder / "report", dataset=dataset))
+        return (drawn[0], write_page(sweep, dataset))
     except Exception as error:
         listener.warning(f"The report was not made ({one_line(error)}). Try again: bboxbench report {folder}")
         return ()
@@ -295,5 +291,5 @@ def _conclude(
         comparisons=comparisons,
         baselines=baselines,
         failed=tuple(r["run_id"] for r in records if r["run_id"] in mine and r["row"]["status"] == "failed"),
-        written=(results.path / "runs.csv", results.path / "distribution.csv", _draw(results), *report),
+        written=(results.path / "runs.csv", results.path / "distribution.csv", *report),
     )
