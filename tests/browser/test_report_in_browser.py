@@ -60,6 +60,25 @@ def test_the_check_of_contrast_sees_a_faint_text(opened: Open) -> None:
     assert any(each.startswith("color-contrast") for each in complaints(page))
 
 
+def test_on_a_phone_each_square_has_the_whole_width_and_numbers_that_can_be_read(opened: Open) -> None:
+    page = opened(400)
+    whole = page.locator("#answer .say").bounding_box()["width"]
+    squares = [square.bounding_box() for square in page.locator(".grid .square").all()]
+    assert len(squares) == 6
+    assert all(square["width"] == whole for square in squares)
+    assert page.locator(".grid .where").first.is_visible(), "without a head above it a square says its initializer"
+    heights = [text.bounding_box()["height"] for text in page.locator(".grid .square svg text").all()]
+    assert min(heights) >= 9
+
+
+def test_on_a_desk_the_grid_is_a_table_under_one_head(opened: Open) -> None:
+    page = opened(1400)
+    tops = [square.bounding_box()["y"] for square in page.locator(".grid .square").all()]
+    assert tops[0] == tops[1] < tops[2] == tops[3]
+    assert page.locator(".grid thead").is_visible()
+    assert not page.locator(".grid .where").first.is_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_scheme_of_the_system_is_followed(opened: Open, scheme: str) -> None:
     background, ink = opened(scheme=scheme).evaluate(
