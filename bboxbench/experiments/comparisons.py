@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
@@ -12,7 +13,10 @@ from bboxbench.experiments.cells import STRENGTH, box_accuracies, conditions, wi
 from bboxbench.experiments.columns import COMPARISONS
 from bboxbench.experiments.statistics import holm, paired_sign_flip, power, probability_of_improvement
 
-__all__ = ["against_rival", "comparisons_table"]
+__all__ = ["SIGNIFICANT", "against_rival", "comparisons_table", "told_apart"]
+
+SIGNIFICANT = 0.05
+"""A p-value below this, after the correction, is told."""
 
 
 def comparisons_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -71,6 +75,17 @@ def _compared(a: Any, b: Any) -> dict[str, Any]:
         "p_value": paired_sign_flip(a, b),
         "power": power(len(a)),
     }
+
+
+def told_apart(pair: Mapping[Any, Any]) -> bool:
+    """Whether a comparison ends below 0.05 after the correction, and its interval leaves out one half.
+
+    Args:
+        pair: with the columns of `COMPARISONS`, or those of a cell's rival.
+    """
+    p = pair["p_value_holm"]
+    low, high = (float(pair[f"probability_of_improvement_{end}"]) for end in ("low", "high"))
+    return not pd.isna(p) and float(p) < SIGNIFICANT and not low <= 0.5 <= high
 
 
 def against_rival(cells: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:

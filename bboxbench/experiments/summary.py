@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from bboxbench.experiments.cells import CELL, STRENGTH, box_accuracies, conditions, other_axes
+from bboxbench.experiments.comparisons import told_apart
 from bboxbench.experiments.outcomes import OUTCOMES, SYMPTOMS
 from bboxbench.experiments.statistics import CONFIDENCE, LEAST_SEEDS, WIN_RATE, power
 
@@ -193,8 +194,11 @@ def _leads(where: str, cell: dict[str, Any]) -> str:
     p = float(cell["p_value_holm"])
     if math.isnan(p):
         return f"{said}."
-    apart = "" if p < 1 - CONFIDENCE else ": not told apart"
-    return f"{said}, p {f'{p:.2g}' if p >= SMALLEST_P else f'< {SMALLEST_P:g}'}{apart}."
+    said += f", p {f'{p:.2g}' if p >= SMALLEST_P else f'< {SMALLEST_P:g}'}"
+    if not told_apart(cell):
+        return f"{said}: not told apart."
+    # Who converges most often may still lose seed by seed.
+    return f"{said}." if better > 0.5 else f"{said}: seed by seed {cell['rival']} is better."
 
 
 def markdown_summary(sweep: Tables) -> str:

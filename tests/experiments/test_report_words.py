@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bboxbench.data_gen import Dataset
 from bboxbench.experiments.cells import conditions
-from bboxbench.experiments.comparisons import comparisons_table
+from bboxbench.experiments.comparisons import comparisons_table, told_apart
 from bboxbench.experiments.learning_rates import tuned_rate
 from bboxbench.experiments.recorded import RecordedSweep, read_sweep
 from bboxbench.experiments.report.answers import headline, last_epochs, lead, trap
@@ -23,7 +23,7 @@ from bboxbench.experiments.report.cautions import cautions
 from bboxbench.experiments.report.cells import Cell, cells_of
 from bboxbench.experiments.report.pictures import overlays, preview_pictures, test_pictures
 from bboxbench.experiments.report.provenance import commands, planned_runs
-from bboxbench.experiments.report.ranking import Ranking, comparison_summary, rankings, told_apart
+from bboxbench.experiments.report.ranking import Ranking, comparison_summary, rankings
 from bboxbench.experiments.report.rows import distribution_rows, trap_rows, value
 from bboxbench.experiments.report.words import SURE, count, duration, listed, number
 from bboxbench.experiments.spec import SweepSpec
@@ -157,6 +157,13 @@ def test_a_ranking_is_the_same_from_whichever_side_the_pair_was_counted() -> Non
     assert [r.verdicts for r in ranked(turned)] == [r.verdicts for r in ranked(AHEAD)]
 
 
+def test_who_converges_most_often_and_loses_seed_by_seed_is_not_said_to_be_ahead() -> None:
+    (ranking,) = ranked({("mse", N): [0.91] * 20, ("giou", N): [0.99] * 16 + [0.89] * 4})
+    (verdict,) = ranking.verdicts
+    assert verdict.head == "Behind"
+    assert verdict.sentence.startswith("mse beats giou in 4 of 20 seeds; probability of improvement 0.20")
+
+
 def test_few_seeds_tell_nothing_apart_and_give_no_p_value() -> None:
     sweep = sweep_of(runs_of({("mse", U): [0.9] * 5, ("iou", U): [0.0] * 5}))
     (ranking,) = rankings(cells_of(sweep), sweep.comparisons)
@@ -206,6 +213,10 @@ def test_what_may_not_be_concluded_depends_on_the_sweep() -> None:
     assert "One data set" in many
 
 
+def test_a_single_seed_is_spoken_of_as_one() -> None:
+    assert "1 seed a combination proves little" in titles({("mse", U): [0.9], ("iou", U): [0.1]})
+
+
 def test_a_rate_of_its_own_for_each_loss_is_another_caution() -> None:
     runs = runs_of({("mse", U): [0.9, 0.8], ("iou", U): [0.1, 0.1]})
     runs["learning_rate"] = np.where(runs["loss"] == "mse", 0.0007, 0.0001)
@@ -240,6 +251,11 @@ def test_the_trap_counts_runs_that_read_high_and_are_wrong() -> None:
     assert "One and the same box" not in said
     (row,) = trap_rows(runs, conditions(runs)).rows
     assert row[1].text == "2"
+
+
+def test_no_gap_is_told_where_keras_reads_below_box_accuracy() -> None:
+    runs = runs_of({("mse", U): [0.95, 0.92]}, keras_accuracy=0.7)
+    assert "gap" not in trap(runs, pd.DataFrame(columns=["baseline"]), conditions(runs))
 
 
 def test_the_tables_hold_what_the_csv_holds() -> None:

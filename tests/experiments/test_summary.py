@@ -117,6 +117,13 @@ def test_what_the_seeds_do_not_tell_apart_is_said_to_be_so() -> None:
     assert sentence.endswith(": not told apart.")
 
 
+def test_who_converges_most_often_and_loses_seed_by_seed_is_said_to() -> None:
+    steady, higher = {"loss": "mse", "accuracy": 0.91}, {"loss": "giou", "accuracy": [0.99] * 16 + [0.89] * 4}
+    (sentence,) = leaders(sweep(steady, higher, seeds=20))
+    assert sentence.startswith("Under glorot_uniform mse comes first: better than giou in 4 of 20 seeds (0.20, ")
+    assert sentence.endswith(": seed by seed giou is better.")
+
+
 def test_few_seeds_get_no_p_value_and_the_reason() -> None:
     *said, why = leaders(sweep({"loss": "giou", "accuracy": 0.9}, {"loss": "mse"}, seeds=3))
     assert said == ["Under glorot_uniform giou comes first: better than mse in 3 of 3 seeds (1.00, 0.44 to 1.00)."]

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bboxbench.errors import InputError
+from bboxbench.experiments.comparisons import SIGNIFICANT
 from bboxbench.experiments.figures.layout import LINE, Words, grid, note, rows_grid, wrapped
 from bboxbench.experiments.figures.style import INK, MUTED, PAPER, in_style
 
@@ -24,7 +25,6 @@ PAIRS = 21
 """More pairs than these (7 losses) become a square of all against all."""
 PAIR_WIDTH = 30
 """Characters after which the words of a pair are broken."""
-SIGNIFICANT = 0.05
 VALUE, LOW, HIGH = (f"probability_of_improvement{end}" for end in ("", "_low", "_high"))
 
 

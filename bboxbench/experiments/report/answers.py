@@ -106,11 +106,12 @@ def trap(runs: pd.DataFrame, baselines: pd.DataFrame, labels: pd.DataFrame) -> s
             "were right."
         )
     widest = int((keras - box).argmax())
-    run, place = ok.iloc[widest], labels.loc[ok.index].iloc[widest]
-    said += (
-        f" The widest gap: {place['loss']} under {place['group']}, seed {int(run['seed'])}, reads "
-        f"{number(keras.iloc[widest])} with a box accuracy of {number(box.iloc[widest])}."
-    )
+    if keras.iloc[widest] > box.iloc[widest]:
+        run, place = ok.iloc[widest], labels.loc[ok.index].iloc[widest]
+        said += (
+            f" The widest gap: {place['loss']} under {place['group']}, seed {int(run['seed'])}, reads "
+            f"{number(keras.iloc[widest])} with a box accuracy of {number(box.iloc[widest])}."
+        )
     mean = baselines[baselines["baseline"] == "mean"]
     if len(mean):
         said += f" One and the same box for every picture reads {number(mean.iloc[0]['keras_accuracy'])}."

@@ -38,7 +38,7 @@ def cautions(cells: Sequence[Cell], runs: pd.DataFrame, epochs: pd.DataFrame, pl
     if seeds[0] < LEAST_SEEDS:
         said.append(
             (
-                f"{count(seeds[0], 'seed')} a combination prove little",
+                f"{count(seeds[0], 'seed')} a combination {'proves' if seeds[0] == 1 else 'prove'} little",
                 f"Below {LEAST_SEEDS} seeds no paired test can reach 0.05, and intervals are wide. Losses and "
                 "initializers are not ranked by this sweep; it shows which failures occur.",
             )

@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from bboxbench.experiments.comparisons import told_apart
 from bboxbench.experiments.report.cells import Cell
 from bboxbench.experiments.report.words import SURE, count, interval, listed, number
 from bboxbench.experiments.statistics import LEAST_SEEDS
 
-__all__ = ["Ranking", "Verdict", "comparison_summary", "rankings", "told_apart"]
+__all__ = ["Ranking", "Verdict", "comparison_summary", "rankings"]
 
 SENTENCES = 5
 """Rivals of a leader that are put into words; the others stand in the table of comparisons."""
@@ -25,7 +26,7 @@ class Verdict:
     """One comparison: what follows from it, and what it rests on."""
 
     head: str
-    """Whether the two are told apart."""
+    """Whether the two are told apart, and which way: "Ahead", "Behind", "Not told apart"."""
     sentence: str
 
 
@@ -116,14 +117,9 @@ def _verdict(row: Row) -> Verdict:
     p = row["p_value_holm"]
     if p is not None and not pd.isna(p):
         said += f"; corrected p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
-    return Verdict("Ahead" if told_apart(row) else "Not told apart", f"{said}.")
-
-
-def told_apart(row: Row) -> bool:
-    """Whether a comparison ends below 0.05 after the correction, and its interval leaves out one half."""
-    p = row["p_value_holm"]
-    low, high = (float(row[f"probability_of_improvement_{end}"]) for end in ("low", "high"))
-    return p is not None and not pd.isna(p) and float(p) < 0.05 and not low <= 0.5 <= high
+    # Who converges most often may still lose seed by seed.
+    way = "Ahead" if row["probability_of_improvement"] > 0.5 else "Behind"
+    return Verdict(way if told_apart(row) else "Not told apart", f"{said}.")
 
 
 def comparison_summary(comparisons: pd.DataFrame) -> str:
