@@ -245,6 +245,40 @@ def test_an_unfinished_sweep_says_how_much_is_missing(folder: Path, tmp_path: Pa
     assert any("not run" in text for text in page.text("td"))
 
 
+def test_losses_are_ordered_by_the_share_that_converged_however_many_cells_have_begun(
+    write_sweep: WriteSweep, tmp_path: Path
+) -> None:
+    folder = write_sweep(tmp_path / "r", {"iou": "good", "mse": "good"}, INITIALIZERS, seeds=1)
+    lines = (folder / "journal.jsonl").read_text().splitlines(keepends=True)
+    (folder / "journal.jsonl").write_text("".join(lines[:3]))
+    page = Page(write_report(folder).read_text(encoding="utf-8"))
+    rates = {a["data-loss"]: float(a["data-rate"] or "") for a in page.all("tr") if "data-rate" in a}
+    assert set(rates) == {"iou", "mse"}
+    assert all(1 <= rate < 1.01 for rate in rates.values())
+
+
+def test_commands_name_the_folder_as_a_shell_takes_it_and_the_code_they_need(
+    write_sweep: WriteSweep, tmp_path: Path
+) -> None:
+    folder = write_sweep(tmp_path / "my sweep", {"own:Loss": "good", "mse": "good"}, seeds=1)
+    page = Page(write_report(folder).read_text(encoding="utf-8"))
+    assert "bboxbench plot 'results/my sweep' all" in page.text("code")
+    assert any("bboxbench report 'results/my sweep'" in text for text in page.text("code"))
+    assert "Typed in a folder with the code of own:Loss, this makes the sweep again:" in page.text("p")
+
+
+def test_columns_of_more_than_initializers_are_called_conditions(write_sweep: WriteSweep, tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "r", {"mse": "good"}, INITIALIZERS[1:], seeds=2)
+    assert "Box accuracy and outcomes, losses by initializer" in Page(render(read_sweep(folder))).text("caption")
+    first, second = (folder / "journal.jsonl").read_text().splitlines(keepends=True)
+    (folder / "journal.jsonl").write_text(first + second.replace('"corners"', '"ordered"'))
+    assert "Box accuracy and outcomes, losses by conditions" in Page(render(read_sweep(folder))).text("caption")
+
+
+def test_places_of_sides_are_said_to_be_of_finite_boxes_alone(page: Page) -> None:
+    assert any("the sides of all finite boxes of 2 runs lie" in text for text in page.text("figcaption"))
+
+
 def test_predictions_that_are_gone_leave_a_word_in_their_place(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "r"))
     for file in (copy / "predictions").glob("iou-*"):

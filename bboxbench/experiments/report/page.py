@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -87,7 +89,7 @@ def render(sweep: RecordedSweep, dataset: Dataset | None = None) -> str:
     context = {
         "version": __version__,
         "name": sweep.folder.resolve().name,
-        "results": Path("results") / sweep.folder.resolve().name,
+        "results": shlex.quote(provenance.place(sweep)),
         "headline": answers.headline(cells),
         "lead": answers.lead(cells),
         "cells": [_View(cell) for cell in cells],
@@ -96,6 +98,7 @@ def render(sweep: RecordedSweep, dataset: Dataset | None = None) -> str:
         "notes": notes,
         "facts": _facts(sweep, cells),
         "commands": provenance.commands(sweep),
+        "own_code": words.listed(provenance.own_code(sweep)),
         "settings": provenance.settings(sweep),
         "environment": provenance.environment(sweep),
         "contents": CONTENTS if cells else CONTENTS[-1:],
@@ -201,11 +204,12 @@ def _overview(sweep: RecordedSweep, cells: Sequence[Cell]) -> dict[str, Any]:
         "by_place": {(view.loss, view.group): view for view in views},
         "losses": losses,
         "groups": groups,
-        "group_word": "initializer" if all("," not in g.partition("(")[0] for g in groups) else "conditions",
+        "group_word": "conditions" if other_axes(sweep.runs) else "initializer",
         "loss_rates": {
-            loss: round(sum(float(c.row["converged_rate"]) for c in cells if c.loss == loss), 4)
-            + round(sum(float(c.row["box_accuracy_median"]) for c in cells if c.loss == loss) / 1000, 6)
+            # Means: in a sweep under way some losses have more cells. The median tells equal rates apart.
+            loss: round(fmean(c.row["converged_rate"] + c.row["box_accuracy_median"] / 1000 for c in mine), 6)
             for loss in losses
+            if (mine := [cell for cell in cells if cell.loss == loss])
         },
         "most_columns": MOST_COLUMNS,
         "loss_notes": _loss_notes(sweep.runs),

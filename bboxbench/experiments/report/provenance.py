@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import Any
 
 from bboxbench.data_gen.manifest import finish_command
@@ -12,13 +11,12 @@ from bboxbench.experiments.recorded import RecordedSweep
 from bboxbench.experiments.report.words import count, duration
 from bboxbench.experiments.spec import SweepSpec
 
-__all__ = ["commands", "environment", "planned_runs", "settings"]
+__all__ = ["commands", "environment", "own_code", "place", "planned_runs", "settings"]
 
 
 def commands(sweep: RecordedSweep) -> list[str]:
     """What to type, in a folder of one's own, to have this sweep again, then its report."""
     spec = sweep.manifest["spec"]
-    out = Path("results") / sweep.folder.resolve().name
     words = ["bboxbench", "sweep", "--preset", str(spec["preset"])]
     try:
         usual = SweepSpec.from_preset(spec["preset"]).to_dict()
@@ -30,11 +28,22 @@ def commands(sweep: RecordedSweep) -> list[str]:
         if skipped or (name in usual and usual[name] == value):
             continue
         words += [f"--{name.replace('_', '-')}", _option(name, value)]
-    words += ["--out", str(out)]
-    typed = [shlex.join(words), shlex.join(["bboxbench", "report", str(out)])]
+    words += ["--out", place(sweep)]
+    typed = [shlex.join(words), shlex.join(["bboxbench", "report", place(sweep)])]
     if spec.get("data"):
         typed.insert(0, finish_command(sweep.pictures, spec["data"]))
     return typed
+
+
+def place(sweep: RecordedSweep) -> str:
+    """Where the commands put the results, with a slash on every system."""
+    return f"results/{sweep.folder.resolve().name}"
+
+
+def own_code(sweep: RecordedSweep) -> list[str]:
+    """Losses, initializers and networks by import path: what the commands need beside bboxbench."""
+    spec = sweep.manifest["spec"]
+    return [str(name) for name in (*spec["losses"], *spec["initializers"], spec["network"]) if ":" in str(name)]
 
 
 def _option(name: str, value: Any) -> str:
