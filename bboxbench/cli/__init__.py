@@ -5,6 +5,7 @@ This module imports nothing else, so that Ctrl-C is heard from the first moment 
 
 from __future__ import annotations
 
+import io
 import sys
 
 __all__ = ["main"]
@@ -21,6 +22,9 @@ def main(arguments: list[str] | None = None) -> None:
     Raises:
         SystemExit: always.
     """
+    # A file or pipe on Windows may not know the blocks of a histogram: a question mark is no reason to end.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         from bboxbench.cli.commands import run
 
