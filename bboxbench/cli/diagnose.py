@@ -52,7 +52,10 @@ def diagnose(
         int | None, typer.Option(parser=whole_number(1), metavar="PX", help="Width of the pictures.")
     ] = None,
     height: Annotated[int | None, typer.Option(parser=whole_number(1), metavar="PX", help="And height.")] = None,
-    iou_threshold: Annotated[float, typer.Option(metavar="X", help="A box with at least this IoU is right.")] = 0.5,
+    iou_threshold: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="A box with at least this IoU is right. Default: 0.5, or the sweep's."),
+    ] = None,
     png: Annotated[
         Path | None, typer.Option("--png", metavar="FILE", help="Draw one page there, too.", show_default=False)
     ] = None,
@@ -115,7 +118,9 @@ def diagnose(
         console.say(f"\nThe page is {png}.")
 
 
-def _of_file(path: Path, box_format: str | None, width: int | None, height: int | None, threshold: float) -> Diagnosis:
+def _of_file(
+    path: Path, box_format: str | None, width: int | None, height: int | None, threshold: float | None
+) -> Diagnosis:
     from bboxbench.experiments.diagnosis import diagnose as look
     from bboxbench.experiments.diagnosis.reading import read_pairs
 
@@ -126,12 +131,14 @@ def _of_file(path: Path, box_format: str | None, width: int | None, height: int 
             "no true number is above 1, so boxes are relative" if pairs.guessed else f"{pairs.box_format} boxes need it"
         )
         raise InputError(f"Expected {' and '.join(missing)} of the pictures in pixels: {why}. Received none.")
-    options: dict[str, Any] = {"width": width, "height": height, "iou_threshold": threshold}
+    options: dict[str, Any] = {"width": width, "height": height}
+    if threshold is not None:
+        options["iou_threshold"] = threshold
     found = look(pairs.y_true, pairs.y_pred, bounding_box_format=pairs.box_format, **options)
     return replace(found, guessed=pairs.guessed)
 
 
-def _of_run(folder: Path, run: str, data: Path | None, threshold: float) -> Diagnosis:
+def _of_run(folder: Path, run: str, data: Path | None, threshold: float | None) -> Diagnosis:
     """The predictions of a sweep's run, on the pictures it was tested with."""
     from bboxbench.boxes import relative_boxes
     from bboxbench.experiments.diagnosis import diagnose as look
@@ -158,6 +165,6 @@ def _of_run(folder: Path, run: str, data: Path | None, threshold: float) -> Diag
         bounding_box_format="rel_xyxy",
         width=width,
         height=height,
-        iou_threshold=threshold,
+        iou_threshold=float(sweep.manifest["spec"]["iou_threshold"]) if threshold is None else threshold,
         finite=bool(row["outcome"] != "diverged"),
     )

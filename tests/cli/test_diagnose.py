@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,16 @@ def test_a_file_is_diagnosed_in_words(capsys, pinned: str) -> None:
     assert out.startswith("BLIND, PINNED")
     assert "the right side in 100% of the predictions" in " ".join(out.split())
     assert "What to try\n1. Start from a wide box" in out
+
+
+def test_a_stdout_that_knows_no_blocks_gets_all_else(pinned: str) -> None:
+    # As of a file or a pipe on Windows.
+    command = [sys.executable, "-m", "bboxbench", "diagnose", pinned, *SIZE]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "cp1252"}, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    out = done.stdout.decode("cp1252")
+    assert "What to try" in out
+    assert "????" in out
 
 
 def test_one_json_object_stands_on_one_line_of_stdout(capsys, pinned: str) -> None:
@@ -141,7 +152,7 @@ def test_the_command_loads_neither_tensorflow_nor_pandas(pinned: str) -> None:
 def sweep(small_dataset: Dataset, tmp_path: Path) -> Path:
     """A results folder with one run that predicts boxes a pixel off, and one that failed."""
     folder = tmp_path / "results" / "quick"
-    spec = SweepSpec.from_preset("quick", data=str(small_dataset.folder))
+    spec = SweepSpec.from_preset("quick", data=str(small_dataset.folder), iou_threshold=0.75)
     truth = from_xyxy(small_dataset.boxes("test"), "rel_xyxy", 200, 100)
     with open_results(folder, spec, small_dataset.sha256, {}) as results:
         _add(results, "mse-s0-0123", np.asarray(truth + 0.005, np.float32), "ok")
@@ -160,6 +171,12 @@ def test_a_run_of_a_sweep_is_diagnosed_on_its_own_pictures(capsys, sweep: Path, 
     told = json.loads(out)
     assert (told["outcome"], told["n"], told["width"], told["box_format"]) == ("converged", 20, 200, "rel_xyxy")
     assert told["network"]["edge_error_px"] == pytest.approx(0.75, abs=0.1)
+
+
+def test_a_run_is_held_to_the_threshold_of_its_sweep_unless_another_is_asked_for(capsys, sweep: Path) -> None:
+    for options, threshold in (((), 0.75), (("--iou-threshold", "0.6"), 0.6)):
+        _, out, _ = run(capsys, str(sweep), "--run", "mse", "--json", *options)
+        assert json.loads(out)["network"]["iou_threshold"] == threshold
 
 
 def test_a_run_that_is_none_or_failed_is_refused(capsys, sweep: Path) -> None:

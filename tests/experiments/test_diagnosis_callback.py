@@ -82,6 +82,14 @@ def test_it_looks_as_often_and_at_as_many_as_asked() -> None:
     assert callback.diagnosis.n == 10
 
 
+def test_a_box_is_right_from_the_threshold_asked_for() -> None:
+    callback = BoxDiagnosis((X, Y), iou_threshold=0.01, say=lambda _: None)
+    train(callback, epochs=1)
+    assert callback.diagnosis.network.measures.iou_threshold == 0.01
+    with pytest.raises(InputError, match="Expected an IoU threshold"):
+        BoxDiagnosis((X, Y), iou_threshold=2)
+
+
 def test_a_second_training_starts_anew() -> None:
     callback = BoxDiagnosis((X, Y), say=lambda _: None)
     train(callback)

@@ -34,6 +34,7 @@ class BoxDiagnosis(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
         bounding_box_format: of the boxes, as in `diagnose`; guessed by default.
         width: of the pictures in pixels; by default as the pictures are, (n, height, width, channels).
         height: the same.
+        iou_threshold: in (0, 1]; a box with at least this IoU counts for box accuracy.
         pictures: at most so many are looked at.
         every: epochs between two diagnoses.
         say: takes each text.
@@ -53,6 +54,7 @@ class BoxDiagnosis(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
         bounding_box_format: str | None = None,
         width: float | None = None,
         height: float | None = None,
+        iou_threshold: float = 0.5,
         pictures: int = 500,
         every: int = 1,
         say: Callable[[str], object] = print,
@@ -64,7 +66,12 @@ class BoxDiagnosis(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
         shape = np.shape(self._x)
         if len(shape) == 4:
             width, height = width or shape[2], height or shape[1]
-        self._options: dict[str, Any] = {"bounding_box_format": bounding_box_format, "width": width, "height": height}
+        self._options: dict[str, Any] = {
+            "bounding_box_format": bounding_box_format,
+            "width": width,
+            "height": height,
+            "iou_threshold": iou_threshold,
+        }
         # What is wrong with the true boxes is said before an epoch is spent.
         diagnose(self._y, self._y, **self._options)
         self._every, self._say = every, say
