@@ -240,6 +240,7 @@ def test_an_unfinished_sweep_says_how_much_is_missing(folder: Path, tmp_path: Pa
     lines = (copy / "journal.jsonl").read_text().splitlines(keepends=True)
     (copy / "journal.jsonl").write_text("".join(lines[:5]))
     page = Page(write_report(copy).read_text(encoding="utf-8"))
+    assert page.text("h1")[0].startswith("So far: ")
     assert "5 of 16" in page.text("dd")
     assert any(text.startswith("5 of 16 runs are in the journal") for text in page.text("dd"))
     assert any("not run" in text for text in page.text("td"))

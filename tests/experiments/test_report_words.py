@@ -99,6 +99,12 @@ def test_the_headline_counts_combinations_that_converged_in_most_seeds(
     assert found.startswith(said)
 
 
+def test_the_headline_of_a_sweep_under_way_is_not_its_last_word() -> None:
+    two = cells({("mse", U): [0.95], ("iou", U): [0.1]})
+    assert headline(two, planned=3) == "So far: 1 of 2 combinations converged, with one seed each"
+    assert headline(two, planned=2) == headline(two)
+
+
 def test_the_lead_names_the_strongest_with_its_interval_and_the_usual_failure() -> None:
     said = " ".join(lead(cells({("mse", U): [0.95, 0.95, 0.93, 0.4], ("iou", U): [0.0, 0.1, -1, 0.0]})))
     assert "mse under glorot_uniform converged most often: in 3 of 4 seeds" in said

@@ -14,11 +14,16 @@ from bboxbench.experiments.report.words import SURE, count, interval, number
 __all__ = ["headline", "last_epochs", "lead", "trap"]
 
 
-def headline(cells: Sequence[Cell]) -> str:
-    """The answer in one line."""
-    n = len(cells)
-    if not n:
+def headline(cells: Sequence[Cell], planned: int = 0) -> str:
+    """The answer in one line; with fewer runs than ``planned`` it says that it is not the last word."""
+    if not cells:
         return "No run has finished yet"
+    so_far = "So far: " if sum(cell.n for cell in cells) < planned else ""
+    return so_far + _headline(cells)
+
+
+def _headline(cells: Sequence[Cell]) -> str:
+    n = len(cells)
     good = [cell for cell in cells if cell.states.get("converged", 0) * 2 > cell.n]
     if n == 1:
         cell = cells[0]

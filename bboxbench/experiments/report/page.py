@@ -90,7 +90,7 @@ def render(sweep: RecordedSweep, dataset: Dataset | None = None) -> str:
         "version": __version__,
         "name": sweep.folder.resolve().name,
         "results": shlex.quote(provenance.place(sweep)),
-        "headline": answers.headline(cells),
+        "headline": answers.headline(cells, provenance.planned_runs(sweep)),
         "lead": answers.lead(cells),
         "cells": [_View(cell) for cell in cells],
         "pictures": pictures,
