@@ -71,6 +71,21 @@ def test_on_a_phone_each_square_has_the_whole_width_and_numbers_that_can_be_read
     assert min(heights) >= 9
 
 
+def test_squares_that_are_filtered_away_leave_no_hole_on_a_phone_and_keep_their_column_on_a_desk(opened: Open) -> None:
+    for width, kept in ((400, False), (1400, True)):
+        page = opened(width)
+        tools = page.locator("form[data-tools=grid]")
+        # A square of its own: which runs diverge after two epochs is chance.
+        page.evaluate("document.querySelector('.grid .square').dataset.states = 'failed'")
+        page.evaluate("document.querySelector('[data-tools=grid] [name=state]').add(new Option('failed', 'failed'))")
+        tools.get_by_label("Show squares").select_option("failed")
+        assert page.locator(".grid .square:not(.off)").count() == 1
+        beside = page.locator(".grid tbody tr:not([hidden]) .off")
+        assert beside.count() == 1
+        assert (beside.bounding_box() is not None) == kept
+        assert not beside.locator("p").first.is_visible()
+
+
 def test_on_a_desk_the_grid_is_a_table_under_one_head(opened: Open) -> None:
     page = opened(1400)
     tops = [square.bounding_box()["y"] for square in page.locator(".grid .square").all()]
