@@ -53,7 +53,7 @@ def test_columns_are_found_by_their_names(tmp_path: Path, heading: str) -> None:
     assert_read(csv(tmp_path / "p.csv", heading))
 
 
-@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("separator", [";", "\t", " "])
 def test_other_separators_are_read(tmp_path: Path, separator: str) -> None:
     assert_read(csv(tmp_path / "p.csv", HEADINGS[0].replace(",", separator), separator=separator))
 
@@ -65,6 +65,12 @@ def test_columns_in_any_order_and_beside_others_are_found(tmp_path: Path) -> Non
         frame[f"true_{CORNERS[k]}"] = TRUE[:, k]
     frame.to_csv(tmp_path / "p.csv")  # with pandas's own index in front
     assert_read(tmp_path / "p.csv")
+
+
+@pytest.mark.parametrize("heading", ["", HEADINGS[0].replace(",", " ")])
+def test_what_numpy_writes_left_to_itself_is_read(tmp_path: Path, heading: str) -> None:
+    np.savetxt(tmp_path / "p.txt", np.concatenate([TRUE, PRED], axis=1), header=heading)
+    assert_read(tmp_path / "p.txt")
 
 
 def test_what_pandas_writes_of_a_frame_without_names_is_read(tmp_path: Path) -> None:

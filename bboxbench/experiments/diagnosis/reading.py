@@ -71,9 +71,9 @@ class _Group(NamedTuple):
 def read_pairs(path: Path, box_format: str | None = None) -> Pairs:
     """Read true and predicted boxes.
 
-    A CSV file (comma, semicolon or tab) has a heading that tells the columns, such as ``true_xmin`` and ``pred_xmin``,
-    ``y_true_0`` and ``y_pred_0``, ``xmin`` and ``pred_xmin``; or eight numbers a row, true box first. Other columns are
-    left alone. An .npz file has the arrays ``y_true`` and ``y_pred``.
+    A CSV file (comma, semicolon, tab or spaces) has a heading that tells the columns, such as ``true_xmin`` and
+    ``pred_xmin``, ``y_true_0`` and ``y_pred_0``, ``xmin`` and ``pred_xmin``; or eight numbers a row, true box first.
+    Other columns are left alone. An .npz file has the arrays ``y_true`` and ``y_pred``.
 
     Args:
         path: of the file.
@@ -92,11 +92,10 @@ def read_pairs(path: Path, box_format: str | None = None) -> Pairs:
         text = file.read()
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    rows = [
-        (n, row)
-        for n, row in enumerate(csv.reader(text.splitlines(), delimiter=delimiter), 1)
-        if any(map(str.strip, row))
-    ]
+    lines = text.splitlines()
+    # Left to itself numpy.savetxt writes spaces between numbers, and a mark before the heading.
+    cells = csv.reader(lines, delimiter=delimiter) if delimiter in first else (s.lstrip("#").split() for s in lines)
+    rows = [(n, row) for n, row in enumerate(cells, 1) if any(map(str.strip, row))]
     if not rows:
         raise InputError(f"Expected {WANTED}, in {path}. Received an empty file.")
     heading, rows = _split_heading(rows)
