@@ -86,8 +86,8 @@ def _summary(console: Console, sweep: RecordedSweep, shown: str) -> None:
     from bboxbench.experiments.summary import markdown_summary
 
     if shown == "markdown":
-        console.show(markdown_summary(sweep).rstrip("\n"))
+        console.show(markdown_summary(sweep, sweep.planned).rstrip("\n"))
         return
     # Off a terminal Rich would assume 80 columns and fold names; a file has room.
     wide = console.stdout if console.stdout.is_terminal else RichConsole(width=140, highlight=False)
-    wide.print(summary(sweep, wide.width))
+    wide.print(summary(sweep, wide.width, sweep.planned))

@@ -78,12 +78,13 @@ COLUMNS = (
 )
 
 
-def summary(sweep: Tables, width: int) -> RenderableType:
+def summary(sweep: Tables, width: int, planned: int = 0) -> RenderableType:
     """Outcomes, medians with intervals and a small histogram of every cell, under headings of like conditions.
 
     Args:
         sweep: a finished sweep, or one read from its folder.
         width: of the terminal, in characters.
+        planned: runs of the sweep; with fewer the caption says that it is not finished.
     """
     from bboxbench.experiments.summary import baseline_lines, caption, cell_lines, leaders, notes
 
@@ -98,7 +99,7 @@ def summary(sweep: Tables, width: int) -> RenderableType:
         widths[-1] = min(widths[-1], room)
     else:
         widths, header = _narrow_widths(lines, width), NARROW
-    parts: list[RenderableType] = [Text(caption(sweep), style="bold"), Text()]
+    parts: list[RenderableType] = [Text(caption(sweep, planned), style="bold"), Text()]
     parts.append(_grid(widths, [[Text(word, style="dim") for word in header]]))
     for heading, members in groupby(lines, key=lambda line: line.group):
         parts.append(Text(heading, style="bold"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from bboxbench.data_gen import Dataset, DatasetSpec, open_dataset
 from bboxbench.errors import InputError, read_errors
 from bboxbench.experiments.journal import read_records
 from bboxbench.experiments.results import JOURNAL, MANIFEST, SCHEMA, load_predictions
+from bboxbench.experiments.spec import AXES
 from bboxbench.experiments.tables import (
     BASELINES,
     CELL,
@@ -71,6 +73,11 @@ class RecordedSweep:
     def comparisons(self) -> pd.DataFrame:
         """A row a pair of cells, as comparisons.csv; made when it is first asked for."""
         return comparisons_table(self.runs)
+
+    @property
+    def planned(self) -> int:
+        """Runs that the spec asks for: every combination of its axes."""
+        return math.prod(len(self.manifest["spec"][axis]) for axis in AXES)
 
     @property
     def pictures(self) -> DatasetSpec:

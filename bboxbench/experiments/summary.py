@@ -73,14 +73,16 @@ class Line:
     """Box accuracy of every run, failed ones 0."""
 
 
-def caption(sweep: Tables) -> str:
-    """What the figures are, in one line without a full stop."""
+def caption(sweep: Tables, planned: int = 0) -> str:
+    """What the figures are, in one line without a full stop; with fewer runs than ``planned`` it says so first."""
     counts = sorted(set(sweep.distribution["runs"]))
     seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}" if counts else "0"
     noun = "seed" if counts == [1] else "seeds"
     threshold = next(iter(sweep.runs["iou_threshold"].dropna()), 0.5)
     sure = f"{100 * CONFIDENCE:g} % intervals"
-    return f"Box accuracy, {seeds} {noun}: share of test pictures with IoU >= {threshold:g}; {sure}"
+    finished = len(sweep.runs)
+    so_far = f"{finished:,} of {planned:,} runs so far. " if finished < planned else ""
+    return f"{so_far}Box accuracy, {seeds} {noun}: share of test pictures with IoU >= {threshold:g}; {sure}"
 
 
 def cell_lines(sweep: Tables) -> list[Line]:
@@ -201,11 +203,12 @@ def _leads(where: str, cell: dict[str, Any]) -> str:
     return f"{said}." if better > 0.5 else f"{said}: seed by seed {cell['rival']} is better."
 
 
-def markdown_summary(sweep: Tables) -> str:
+def markdown_summary(sweep: Tables, planned: int = 0) -> str:
     """The same lines as a Markdown table with a caption and the leaders, for a pull request.
 
     Args:
         sweep: a finished sweep, or one read from its folder.
+        planned: runs of the sweep; with fewer the caption says that it is not finished.
 
     Returns:
         Markdown as GitHub shows it, ending in a newline. Names stand as code, so nothing in them is markup.
@@ -226,7 +229,7 @@ def markdown_summary(sweep: Tables) -> str:
     ]
     table = [titles, ("---", "---", "--:", "--:", "---", "--:"), *rows]
     parts = [
-        f"**{caption(sweep)}**",
+        f"**{caption(sweep, planned)}**",
         "\n".join(f"| {' | '.join(cells)} |" for cells in table),
         "\n".join(f"- {_plain(sentence)}" for sentence in leaders(sweep)),
         "<br>\n".join(f"<sub>{_plain(note)}</sub>" for note in notes(sweep)),

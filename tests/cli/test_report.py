@@ -79,6 +79,19 @@ def test_markdown_is_the_summary_and_writes_nothing(folder: Path, tmp_path: Path
     assert not (copy / "report").exists()
 
 
+def test_a_summary_of_what_is_not_finished_says_so(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "r"))
+    lines = (copy / "journal.jsonl").read_text().splitlines(keepends=True)
+    (copy / "journal.jsonl").write_text("".join(lines[:3]))
+    for shown in ("markdown", "table"):
+        assert run(copy, "--format", shown) == 0
+        assert "3 of 4 runs so far" in capsys.readouterr().out
+        assert run(folder, "--format", shown) == 0
+        assert "so far" not in capsys.readouterr().out
+
+
 def test_the_table_names_every_combination(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder, "--format", "table") == 0
     out = capsys.readouterr().out

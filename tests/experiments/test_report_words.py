@@ -22,7 +22,7 @@ from bboxbench.experiments.report.answers import headline, last_epochs, lead, tr
 from bboxbench.experiments.report.cautions import cautions
 from bboxbench.experiments.report.cells import Cell, cells_of
 from bboxbench.experiments.report.pictures import overlays, preview_pictures, test_pictures
-from bboxbench.experiments.report.provenance import commands, planned_runs
+from bboxbench.experiments.report.provenance import commands
 from bboxbench.experiments.report.ranking import Ranking, comparison_summary, rankings
 from bboxbench.experiments.report.rows import distribution_rows, trap_rows, value
 from bboxbench.experiments.report.words import SURE, count, duration, listed, number
@@ -351,7 +351,7 @@ def test_the_command_on_the_page_makes_the_same_spec_again(changes: dict[str, An
     kinds = {name: type(default) for name, default in SweepSpec().__dict__.items()}
     typed = {name: kinds[name](text) if kinds[name] in (int, float) else text for name, text in given_options.items()}
     assert replace(SweepSpec.from_preset(**typed), threads=spec.threads) == spec
-    assert planned_runs(sweep) == np.prod([len(axis) for axis in spec.cell_axes().values()]) * len(spec.seeds)
+    assert sweep.planned == np.prod([len(axis) for axis in spec.cell_axes().values()]) * len(spec.seeds)
 
 
 def test_a_sweep_on_a_folder_of_pictures_says_how_they_are_drawn(write_sweep: WriteSweep, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def render(sweep: RecordedSweep, dataset: Dataset | None = None) -> str:
         "version": __version__,
         "name": sweep.folder.resolve().name,
         "results": shlex.quote(provenance.place(sweep)),
-        "headline": answers.headline(cells, provenance.planned_runs(sweep)),
+        "headline": answers.headline(cells, sweep.planned),
         "lead": answers.lead(cells),
         "cells": [_View(cell) for cell in cells],
         "pictures": pictures,
@@ -153,7 +153,7 @@ class _Case:
 
 
 def _facts(sweep: RecordedSweep, cells: Sequence[Cell]) -> list[tuple[str, str]]:
-    runs, planned = sweep.runs, provenance.planned_runs(sweep)
+    runs, planned = sweep.runs, sweep.planned
     done = f"{len(runs):,}" if len(runs) >= planned else f"{len(runs):,} of {planned:,}"
     facts = [(done, "run" if len(runs) == 1 else "runs")]
     if not cells:
@@ -323,7 +323,7 @@ def _ranked(sweep: RecordedSweep, cells: Sequence[Cell]) -> dict[str, Any]:
         "comparison_summary": comparison_summary(sweep.comparisons),
         "comparisons": rows.pair_rows(sweep.comparisons),
         "power_words": COMPARISONS["power"],
-        "cautions": cautions(cells, sweep.runs, sweep.epochs, provenance.planned_runs(sweep)),
+        "cautions": cautions(cells, sweep.runs, sweep.epochs, sweep.planned),
         "run_columns": rows.run_columns("initializer", any_error),
         "run_rows": rows.run_rows(sweep, labels),
         "any_error": any_error,

@@ -11,7 +11,7 @@ from bboxbench.experiments.recorded import RecordedSweep
 from bboxbench.experiments.report.words import count, duration
 from bboxbench.experiments.spec import SweepSpec
 
-__all__ = ["commands", "environment", "own_code", "place", "planned_runs", "settings"]
+__all__ = ["commands", "environment", "own_code", "place", "settings"]
 
 
 def commands(sweep: RecordedSweep) -> list[str]:
@@ -54,15 +54,6 @@ def _option(name: str, value: Any) -> str:
         return f"{seeds[0]}-{seeds[-1]}"
     # A lone number would be a count of seeds.
     return ",".join(map(str, seeds)) if len(seeds) > 1 else f"{seeds[0]}-{seeds[0]}"
-
-
-def planned_runs(sweep: RecordedSweep) -> int:
-    """Runs that the spec asks for: every combination of its axes."""
-    spec = sweep.manifest["spec"]
-    total = 1
-    for axis in ("losses", "initializers", "optimizers", "heads", "starts", "seeds"):
-        total *= len(spec.get(axis, [None]))
-    return total
 
 
 def settings(sweep: RecordedSweep) -> list[tuple[str, str]]:
