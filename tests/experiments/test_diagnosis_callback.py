@@ -65,13 +65,45 @@ def test_an_accuracy_that_is_none_of_boxes_is_pointed_at() -> None:
     model = network(metrics=["accuracy"])
     model.layers[-1].set_weights([np.zeros((200, 4)), np.array([0.0, 0, 5, 0])])
     model.fit(X, true / 1.5, epochs=1, verbose=0, callbacks=[BoxDiagnosis((X, true / 1.5), say=said.append)])
-    assert 'The "accuracy" of 1.00 above is none of boxes.' in said[0]
+    assert 'Keras\'s "accuracy" of 1.00 is none of boxes.' in said[0]
 
 
-def test_a_loss_that_is_not_finite_is_diverged() -> None:
-    callback = BoxDiagnosis((X, Y), say=lambda _: None)
-    train(callback, network(bias=float("nan")), epochs=1)
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_every_text_stands_on_lines_of_its_own(capsys: pytest.CaptureFixture[str], verbose: int) -> None:
+    network().fit(X, Y, epochs=2, batch_size=16, verbose=verbose, callbacks=[BoxDiagnosis((X, Y))])
+    lines = capsys.readouterr().out.split("\n")
+    assert sum(line.startswith(("Epoch 1: ", "Epoch 2: ")) for line in lines) == 2
+    assert not any("loss" in line and "Box accuracy" in line for line in lines)
+
+
+def test_a_loss_that_is_not_finite_comes_first() -> None:
+    said: list[str] = []
+    callback = BoxDiagnosis((X, Y), say=said.append)
+    train(callback, network(bias=float("nan")))
     assert callback.diagnosis.outcome == "diverged"
+    assert said[0].startswith("Epoch 1: the loss is not finite since epoch 1; diverged. ")
+    assert said[1].startswith("Epoch 2: the loss is not finite since epoch 1; diverged. ")
+
+
+def test_a_loss_that_was_not_finite_hides_behind_no_symptom_of_finite_boxes() -> None:
+    said: list[str] = []
+    callback = BoxDiagnosis((X, Y), say=said.append)
+    callback.set_model(network())
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"loss": float("nan")})
+    callback.on_train_end()
+    assert said[0].startswith("Epoch 1: the loss is not finite since epoch 1; diverged. ")
+    assert "constant" not in said[0]
+
+
+def test_a_weight_that_is_not_finite_is_said_though_the_loss_is() -> None:
+    said: list[str] = []
+    callback = BoxDiagnosis((X, Y), say=said.append)
+    callback.set_model(network(bias=float("nan")))
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"loss": 0.5})
+    callback.on_train_end()
+    assert said[0].startswith("Epoch 1: a weight is not finite since epoch 1; diverged. ")
 
 
 def test_it_looks_as_often_and_at_as_many_as_asked() -> None:
@@ -130,6 +162,7 @@ def test_batches_of_any_kind_are_taken_until_there_are_enough(kind: str) -> None
         ((X[:0], Y[:0]), "at least one"),
         ((X, Y[:, :3]), r"shape \(n, 4\)"),
         ((X, -Y), "true boxes with area"),
+        ([(X[0], Y[0])], "Received single ones"),
     ],
 )
 def test_data_that_cannot_be_diagnosed_is_refused_before_an_epoch_is_spent(data: Any, said: str) -> None:

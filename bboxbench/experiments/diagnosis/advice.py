@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bboxbench.experiments.diagnosis.evidence import Evidence
 from bboxbench.experiments.diagnosis.mistakes import Mistake
 
-__all__ = ["ADVICE", "Advice", "advise"]
+__all__ = ["ADVICE", "Advice", "advise", "dead", "exploded"]
 
 TRAP_GAP = 0.2
 """Keras's accuracy misleads where it reads this much more than box accuracy."""
@@ -17,6 +17,8 @@ CLINGING = 0.25
 """A side clings to the picture's edge from this share of the predictions on."""
 OVERSIZED = 2.0
 """The size is what is wrong where it is off by so many times as much as the place."""
+EXPLODED = 20.0
+"""The output has exploded where predictions reach so many times as far as the true boxes."""
 MOST = 5
 """Pieces of advice a person will read."""
 
@@ -131,6 +133,16 @@ ADVICE = {
         "log(0) and 0/0 of boxes that do not overlap turn all weights into NaN in one step.",
         "https://docs.jax.dev/en/latest/faq.html#gradients-contain-nan-where-using-where",
     ),
+    "those inputs": Advice(
+        "Look at the pictures of those rows: NaN, infinity, or a picture divided by its own spread that has none.",
+        "The other boxes are finite, so the weights are: what is not finite came in with the picture.",
+        "https://karpathy.github.io/2019/04/25/recipe/",
+    ),
+    "dead output": Advice(
+        "Take the ReLU, if one is there, from the last layer. Look whether predictions were stored at all.",
+        "A ReLU that is below 0 for every picture gives 0 and passes on no gradient: it stays dead.",
+        "https://arxiv.org/abs/1903.06733",
+    ),
     "clip": Advice(
         "Clip the gradient: clipnorm=1.0 in the optimizer.",
         "One batch with a steep gradient is enough to throw the weights away.",
@@ -145,9 +157,9 @@ ADVICE = {
 """Every piece of advice by its name."""
 
 _BY_SYMPTOM = {
-    "pinned": ("wide start", "lower rate", "coordinates first", "pinned"),
+    "pinned": ("wide start", "lower rate", "coordinates first", "pinned", "as posted"),
     "inverted": ("ordered head", "wide start", "lower rate", "coordinates first"),
-    "constant": ("adadelta", "saturation", "overfit ten", "batch normalisation", "as posted"),
+    "constant": ("overfit ten", "saturation", "batch normalisation", "adadelta"),
 }
 _BY_OUTCOME = {
     "diverged": ("guard", "lower rate", "clip", "stop"),
@@ -157,7 +169,18 @@ _BY_OUTCOME = {
 }
 
 
-def advise(evidence: Evidence, mistake: Mistake | None, ceiling: float) -> tuple[Advice, ...]:
+def exploded(evidence: Evidence) -> bool:
+    """Whether the predictions lie so far away that no picture, however bad the network, explains it."""
+    reach = max(abs(side.predicted_mean) + side.predicted_std for side in evidence.sides)
+    return reach > EXPLODED * max(abs(side.true_mean) + side.true_std for side in evidence.sides)
+
+
+def dead(evidence: Evidence) -> bool:
+    """Whether every predicted number is 0."""
+    return all(side.predicted_mean == side.predicted_std == 0 for side in evidence.sides)
+
+
+def advise(evidence: Evidence, mistake: Mistake | None, ceiling: float, finite: bool = True) -> tuple[Advice, ...]:
     """What to try, most promising first, at most `MOST`.
 
     A mistake comes first, and alone where undoing it mends the predictions: advice on training would mislead.
@@ -166,6 +189,7 @@ def advise(evidence: Evidence, mistake: Mistake | None, ceiling: float) -> tuple
         evidence: on the predictions.
         mistake: what was found, if anything.
         ceiling: box accuracy that small errors would leave.
+        finite: whether every loss and weight of the training stayed finite.
     """
     m = evidence.measures
     if mistake is not None:
@@ -176,9 +200,18 @@ def advise(evidence: Evidence, mistake: Mistake | None, ceiling: float) -> tuple
     else:
         found = []
         names = _BY_OUTCOME["diverged"] if m.outcome == "diverged" else ()
+        if finite and 0 < evidence.not_finite < 1:
+            names = ("those inputs",)
+        elif not names and exploded(evidence):
+            names = ("lower rate", "clip", "overfit ten")
+        elif not names and dead(evidence):
+            names = ("dead output", "saturation", "overfit ten")
         if not names and m.outcome != "converged":
             clings = m.outcome == "blind" and any((side.pinned or 0.0) >= CLINGING for side in evidence.sides)
-            names = _BY_SYMPTOM.get(m.symptom or ("pinned" if clings else ""), ())
+            # Where no true side moves, spread says nothing.
+            constant = m.symptom == "constant" and not any(side.moves for side in evidence.sides)
+            symptom = "" if constant else m.symptom
+            names = _BY_SYMPTOM.get(symptom or ("pinned" if clings else ""), ())
             if m.outcome == "learning" and not names and m.size_error_px > OVERSIZED * m.centre_error_px:
                 names = ("coordinates first", "lower rate", "training pictures", "seeds")
         names = names or _BY_OUTCOME[m.outcome]

@@ -13,7 +13,7 @@ from bboxbench.boxes import Array
 from bboxbench.errors import InputError
 from bboxbench.experiments.diagnosis.advice import TRAP_GAP
 from bboxbench.experiments.diagnosis.diagnosis import Diagnosis, diagnose
-from bboxbench.experiments.diagnosis.words import brief
+from bboxbench.experiments.diagnosis.words import brief, cited
 
 __all__ = ["BoxDiagnosis"]
 
@@ -26,6 +26,8 @@ class BoxDiagnosis(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
         model.fit(x, y, epochs=8, callbacks=[BoxDiagnosis((x_validation, y_validation))])
 
     The last diagnosis, all of it, is `diagnosis`; print it. At the end of training what to try is said once.
+
+    An epoch's text comes as the next one begins, or training ends: Keras draws its progress bar until then.
 
     Args:
         validation_data: pictures and true boxes as two arrays, or batches of them (a `tf.data.Dataset`, a
@@ -76,7 +78,8 @@ class BoxDiagnosis(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
         diagnose(self._y, self._y, **self._options)
         self._every, self._say = every, say
         self._before: Array | None = None
-        self._finite = True
+        self._broken = ""
+        self._waiting: list[str] = []
         self.history: list[Diagnosis] = []
 
     @property
@@ -86,31 +89,48 @@ class BoxDiagnosis(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget what an earlier training left."""
-        self.history, self._before, self._finite = [], None, True
+        self.history, self._before, self._broken, self._waiting = [], None, "", []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Say what is known of the epoch before."""
+        while self._waiting:
+            self._say(self._waiting.pop(0))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Predict, diagnose, say."""
+        """Predict, diagnose, put it into words."""
         logs = logs or {}
-        self._finite &= all(math.isfinite(value) for name, value in logs.items() if name.endswith("loss"))
+        if not self._broken:
+            self._broken = self._not_finite(epoch, logs)
         if (epoch + 1) % self._every:
             return
         predicted = np.asarray(self.model.predict(self._x, verbose=0), np.float64)
-        found = diagnose(self._y, predicted, finite=self._finite, **self._options)
+        found = diagnose(self._y, predicted, finite=not self._broken, **self._options)
         self.history.append(found)
-        said = f"Epoch {epoch + 1}: {brief(found)}"
+        said = f"Epoch {epoch + 1}: {self._broken}{brief(found)}"
         if self._before is not None and np.isfinite(found.predicted).all():
             moved = float(np.abs(found.predicted - self._before).mean())
             said += f" Edges moved by {moved:.2g} px since the last look."
         shown = logs.get("accuracy", logs.get("acc"))
         if shown is not None and float(shown) - found.network.measures.box_accuracy >= TRAP_GAP:
-            said += f' The "accuracy" of {float(shown):.2f} above is none of boxes.'
+            said += f' Keras\'s "accuracy" of {float(shown):.2f} is none of boxes.'
         self._before = found.predicted
-        self._say(said)
+        self._waiting.append(said)
+
+    def _not_finite(self, epoch: int, logs: dict[str, Any]) -> str:
+        """What of the training is no longer finite, with a space behind; empty where all is."""
+        if not all(math.isfinite(value) for name, value in logs.items() if name.endswith("loss")):
+            return f"the loss is not finite since epoch {epoch + 1}; "
+        weights = (np.asarray(weight, np.float32) for weight in self.model.get_weights())
+        return "" if all(np.isfinite(w).all() for w in weights) else f"a weight is not finite since epoch {epoch + 1}; "
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """What to try, once."""
+        """The last epoch, and what to try, once."""
+        self.on_epoch_begin(0)
         if self.history and self.history[-1].advice:
-            lines = [f"{k}. {advice.do} ({advice.source})" for k, advice in enumerate(self.history[-1].advice, start=1)]
+            lines = [
+                f"{k}. {advice.do} ({cited(advice.source)})"
+                for k, advice in enumerate(self.history[-1].advice, start=1)
+            ]
             self._say("\n".join(["What to try, by the last diagnosis:", *lines]))
 
 
@@ -128,6 +148,10 @@ def _collect(data: Any, most: int) -> tuple[Any, Array]:
             for batch in batches:
                 pictures.append(np.asarray(batch[0]))
                 boxes.append(np.asarray(batch[1]))
+                if boxes[-1].ndim == 1:
+                    raise InputError(
+                        "Expected batches of pictures and boxes. Received single ones: data.batch(32) does."
+                    )
                 count += len(boxes[-1])
                 if count >= most:
                     break

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,6 @@ from bboxbench.experiments.diagnosis.truth import check_truth, guess_format, out
 
 __all__ = ["Diagnosis", "diagnose"]
 
-FEW = 30
-"""Boxes below which a correlation is mostly chance, and is said to be."""
 EDGE_ERROR_PX = 2.0
 """Of the thought experiment: how good would a network be that errs by this much on every edge?"""
 
@@ -160,11 +160,15 @@ def diagnose(
     raw_true, raw = _boxes(y_true, "true"), _boxes(y_pred, "predicted")
     if raw_true.shape != raw.shape or not len(raw):
         raise InputError(
-            f"Expected as many predicted boxes as true ones, at least one. Received: {len(raw_true)} true, {len(raw)}."
+            "Expected as many predicted boxes as true ones, at least one. "
+            f"Received: {len(raw_true)} true, {len(raw)} predicted."
         )
     for name, length in (("width", width), ("height", height)):
-        if length is not None and not (np.isfinite(length) and length >= 1):
-            raise InputError(f"Expected the {name} of the pictures in pixels, 1 or more. Received: {length}.")
+        if length is not None and not (isinstance(length, Real) and math.isfinite(length) and length >= 1):
+            raise InputError(f"Expected the {name} of the pictures in pixels, 1 or more. Received: {length!r}.")
+    if (width is None) != (height is None):
+        alone = f"height={height:g}" if width is None else f"width={width:g}"
+        raise InputError(f"Expected width and height of the pictures, give both. Received: {alone} alone.")
     if not 0 < iou_threshold <= 1:
         raise InputError(f"Expected an IoU threshold above 0 and up to 1. Received: {iou_threshold}.")
     box_format = bounding_box_format or guess_format(raw_true)
@@ -173,7 +177,8 @@ def diagnose(
     size = (width, height)
     true = check_truth(raw_true, box_format, size)
     predicted = to_xyxy(raw, box_format, *size)
-    mistake = find_mistake(true, (raw_true, raw), box_format, size, iou_threshold)
+    # What is not finite in training comes before all that its boxes may look like.
+    mistake = find_mistake(true, (raw_true, raw), box_format, size, iou_threshold) if finite else None
     network = gather(true, predicted, (raw_true, raw), size, iou_threshold=iou_threshold, finite=finite)
     same = np.tile(true.mean(axis=0), (len(true), 1)), np.tile(raw_true.mean(axis=0), (len(true), 1))
     mean_box = gather(true, same[0], (raw_true, same[1]), size, iou_threshold=iou_threshold, finite=True)
@@ -188,7 +193,7 @@ def diagnose(
         largest=tuple(largest_number(raw_true).tolist()),
         ceiling=ceiling,
         mistake=mistake,
-        advice=advise(network, mistake, ceiling),
+        advice=advise(network, mistake, ceiling, finite),
         notes=tuple(_notes(true, network, size)),
         true=true,
         predicted=predicted,
@@ -217,16 +222,16 @@ def _ceiling(true: Array, iou_threshold: float) -> float:
 
 def _notes(true: Array, network: Evidence, size: tuple[float | None, float | None]) -> list[str]:
     notes = []
-    if len(true) < FEW:
-        notes.append(f"Only {len(true)} boxes: a correlation of so few is mostly chance. Give all you have.")
-    unknown = [name for name, length in zip(("right", "bottom"), size, strict=True) if length is None]
-    if unknown:
+    if None in size:
         notes.append(
-            f"Without the size of the pictures nobody can see whether the {' and the '.join(unknown)} side is pinned: "
+            "Without the size of the pictures nobody can see whether the right and the bottom side is pinned: "
             "give width and height."
         )
     if 0 < network.not_finite < 1:
-        notes.append("What is said of sides, correlation and spread leaves out the boxes that are not finite.")
+        notes.append(
+            "Sides, correlation and spread leave out the boxes that are not finite. Without their rows in the file "
+            "the others are diagnosed."
+        )
     left = outside(true, size)
     if 0 < left < OUTSIDE:
         notes.append(f"{left:.1%} of the true boxes leave the picture.")

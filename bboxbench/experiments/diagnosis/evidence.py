@@ -45,6 +45,11 @@ class Side:
     true: tuple[int, ...]
     predicted: tuple[int, ...]
 
+    @property
+    def moves(self) -> bool:
+        """Whether the true side differs from box to box, by more than rounding: else its correlation is undefined."""
+        return self.true_std > 1e-6 * max(1.0, abs(self.true_mean))
+
 
 @dataclass(frozen=True)
 class Evidence:

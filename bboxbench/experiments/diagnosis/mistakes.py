@@ -29,8 +29,10 @@ MARGIN = 0.03
 """A later slip must lead to a mean IoU this much higher than an earlier, simpler one."""
 FIT_CORRELATION, FIT_IOU = 0.9, 0.5
 """A stretch or shift that is found by a fit, so without a reason known, must follow and overlap this well."""
-UNIT_LARGE, UNIT_SMALL = 8.0, 2.0
-"""Relative boxes do not reach the first, pixel boxes hardly stay below the second."""
+STRETCH = 20.0
+"""No picture is resized by more, and no shift is longer than the picture: beyond, the output has exploded."""
+UNIT_LARGE, UNIT_SMALL, UNIT_LARGEST = 8.0, 2.0, 1e5
+"""Relative boxes do not reach the first, pixel boxes hardly stay below the second, none pass the third."""
 OUTSIDE = 0.05
 """Share of true boxes that leave the picture from which its size or the format must be wrong."""
 
@@ -164,10 +166,10 @@ def _unit(raw: Array, raw_true: Array, box_format: str) -> Mistake | None:
     """Predictions so much larger or smaller than true boxes that they cannot be in one unit, however bad they are."""
     reach, true_reach = float(np.percentile(np.abs(raw), 90)), float(np.percentile(np.abs(raw_true), 90))
     said = f"True boxes reach {true_reach:.3g}, predicted ones {reach:.3g}"
-    if box_format.startswith("rel_") and reach >= UNIT_LARGE:
+    if box_format.startswith("rel_") and UNIT_LARGE <= reach <= UNIT_LARGEST:
         text = f"{said}: true boxes are divided by the picture's width and height, predicted ones are not."
         return Mistake("unit", text, "Bring both into one unit before training, losses and metrics.", FORMATS, False)
-    if not box_format.startswith("rel_") and np.abs(raw).max() <= UNIT_SMALL and true_reach >= UNIT_LARGE:
+    if not box_format.startswith("rel_") and 0 < np.abs(raw).max() <= UNIT_SMALL and true_reach >= UNIT_LARGE:
         text = f"{said}: the network cannot reach pixels, as with a sigmoid at its end, or gives relative boxes."
         remedy = (
             "Divide the true boxes by the picture's width and height before training, or multiply what is predicted."
@@ -198,7 +200,7 @@ def _slips(true: Array, raw: Array, read: Array, box_format: str, size: Size) ->
         yield _Undone(
             "sigmoid", text, remedy, to_xyxy(squashed, box_format, *size), "https://keras.io/api/layers/activations/"
         )
-    yield from _fits(true, read)
+    yield from _fits(true, read, size)
     for text, remedy, boxes in reordered(true, read):
         yield _Undone("rows", text, remedy, boxes, RECIPE)
 
@@ -262,7 +264,7 @@ def _places(read: Array, raw: Array, box_format: str, size: Size) -> Iterator[_U
         yield _Undone("unit", text, remedy, to_xyxy((raw + 1) / 2, box_format, *size))
 
 
-def _fits(true: Array, read: Array) -> Iterator[_Undone]:
+def _fits(true: Array, read: Array, size: Size) -> Iterator[_Undone]:
     """One stretch and shift of x and one of y that bring the predictions onto the true boxes."""
     boxes, words = read.copy(), []
     for axis, name in ((0, "x"), (1, "y")):
@@ -272,6 +274,9 @@ def _fits(true: Array, read: Array) -> Iterator[_Undone]:
         slope = float(np.mean((p - p.mean()) * (t - t.mean())) / p.var())
         shift = float(t.mean() - slope * p.mean())
         boxes[:, [axis, axis + 2]] = slope * read[:, [axis, axis + 2]] + shift
+        length = size[axis] or float(true[:, axis + 2].max())
+        if not 1 / STRETCH <= slope <= STRETCH or abs(shift) > length:
+            return
         words.append(f"{name} times {slope:.3g} {'plus' if shift >= 0 else 'less'} {abs(shift):.3g}")
     text = f"The predicted boxes are the true ones stretched or shifted: {', '.join(words)} brings them there."
     remedy = "Look for pictures that are resized, padded or cropped while their boxes are not."

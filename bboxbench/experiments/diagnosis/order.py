@@ -79,8 +79,8 @@ def shuffled(true: Array, predicted: Array, found: Callable[..., T]) -> T | None
     if max(distances) >= SHUFFLED_DISTANCE and not (together and max(distances[:4]) < SHUFFLED_SIDES_DISTANCE):
         return None
     text = (
-        "The predicted boxes move as true ones do but belong to other pictures: the rows look shuffled, "
-        "here or when it was trained."
+        "The predicted boxes are spread as true ones but may belong to other pictures: the rows may be shuffled, "
+        "here or in training, or the network guesses."
     )
     remedy = "Take pictures and boxes from the same batch, and shuffle neither alone: not for predict(), not for fit()."
     return found("rows", text, remedy, RECIPE, False)

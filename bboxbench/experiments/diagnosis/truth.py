@@ -43,6 +43,10 @@ def check_truth(y_true: Array, box_format: str, size: Size) -> Array:
     if flat.size:
         fits = formats_that_fit(y_true, box_format, size)
         hint = f"As {fits[0]} all have: choose that format." if fits else "Leave rows without a box out."
+        # In a file of boxes without area that are merely turned round no side is 0.
+        if flat.size == len(true) > 1 and (true[:, 2:] != true[:, :2]).all():
+            turned = "the second corner comes first: exchange the corners"
+            hint = f"{hint} Or {turned}." if fits else f"In every row {turned}."
         raise InputError(
             f"Expected true boxes with area. Received {flat.size:,} of {len(true):,} without, read as {box_format}, "
             f"first in row {flat[0] + 1}. {hint}"
