@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,13 +11,15 @@ import typer
 
 from bboxbench.cli.console import Console
 from bboxbench.cli.numbers import whole_number
-from bboxbench.errors import InputError, unknown_name
+from bboxbench.errors import CannotWrite, InputError, unknown_name
 
 if TYPE_CHECKING:
     from bboxbench.experiments.diagnosis import Diagnosis
 
 __all__ = ["add_to"]
 
+ROUNDING = 0.005
+"""Stored boxes are said to be rounded where Keras's accuracy on them differs by this much."""
 WIDEST = 100
 """Columns beyond which lines are hard to read."""
 
@@ -38,14 +41,17 @@ def diagnose(
         Path | None,
         typer.Argument(
             metavar="FILE",
-            help="CSV with true_xmin, ..., pred_ymax or alike, .npz with y_true and y_pred, or a sweep's folder.",
+            help="CSV with true_xmin, ..., pred_ymax or alike, .npz with y_true and y_pred, - for stdin, "
+            "or a sweep's folder.",
             show_default=False,
         ),
     ] = None,
     box_format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="NAME", help="Of the boxes: xyxy, yxyx, xywh, center_xywh, rel_xyxy, ...; else guessed."
+            "--format",
+            metavar="NAME",
+            help="Of the boxes: xyxy, yxyx, xywh, center_xywh, rel_xyxy, ...; beats the heading.",
         ),
     ] = None,
     width: Annotated[
@@ -57,7 +63,7 @@ def diagnose(
         typer.Option(metavar="X", help="A box with at least this IoU is right. Default: 0.5, or the sweep's."),
     ] = None,
     png: Annotated[
-        Path | None, typer.Option("--png", metavar="FILE", help="Draw one page there, too.", show_default=False)
+        Path | None, typer.Option("--png", metavar="FILE", help="Draw one page there, too, a .png.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
     run: Annotated[
@@ -93,6 +99,8 @@ def diagnose(
 
     if box_format is not None and box_format not in BOX_FORMATS:
         raise unknown_name("box format", box_format, BOX_FORMATS)
+    if png is not None and png.suffix.lower() != ".png":
+        raise InputError(f"Expected --png with a file that ends in .png. Received: {png}.")
     if path.is_dir():
         if run is None:
             raise InputError(
@@ -105,15 +113,21 @@ def diagnose(
         raise InputError(f"Expected the folder of a sweep with --run. Received the file {path}.")
     else:
         found = _of_file(path, box_format, width, height, iou_threshold)
+    failed: CannotWrite | None = None
     if png is not None:
-        found.save_png(png)
+        try:
+            found.save_png(png)
+        except CannotWrite as error:
+            failed = error  # the diagnosis itself is not lost
     if not as_json:
         from rich.text import Text
 
         head, _, rest = found.text(min(console.stdout.width, WIDEST)).partition("\n")
         console.stdout.print(Text(head, style="bold"), soft_wrap=True)
         console.show(rest)
-    console.event("diagnosis", **found.to_dict(), png=None if png is None else str(png))
+    console.event("diagnosis", **found.to_dict(), png=None if png is None or failed else str(png))
+    if failed is not None:
+        raise failed
     if png is not None:
         console.say(f"\nThe page is {png}.")
 
@@ -128,14 +142,19 @@ def _of_file(
     missing = [name for name, length in (("--width", width), ("--height", height)) if length is None]
     if missing and pairs.box_format.startswith("rel_"):
         why = (
-            "no true number is above 1, so boxes are relative" if pairs.guessed else f"{pairs.box_format} boxes need it"
+            "no true number is above 1, so boxes are relative"
+            if box_format is None
+            else f"{pairs.box_format} boxes need it"
         )
         raise InputError(f"Expected {' and '.join(missing)} of the pictures in pixels: {why}. Received none.")
+    if len(missing) == 1:
+        given = "--height" if width is None else "--width"
+        raise InputError(f"Expected --width and --height of the pictures, give both. Received {given} alone.")
     options: dict[str, Any] = {"width": width, "height": height}
     if threshold is not None:
         options["iou_threshold"] = threshold
     found = look(pairs.y_true, pairs.y_pred, bounding_box_format=pairs.box_format, **options)
-    return replace(found, guessed=pairs.guessed)
+    return replace(found, guessed=pairs.guessed, notes=(*pairs.notes, *found.notes))
 
 
 def _of_run(folder: Path, run: str, data: Path | None, threshold: float | None) -> Diagnosis:
@@ -159,12 +178,40 @@ def _of_run(folder: Path, run: str, data: Path | None, threshold: float | None) 
         raise InputError(f"Expected the pictures that {folder} was made with. They are not found: give --data DIR.")
     boxes = dataset.boxes("test")
     width, height = dataset.spec.width, dataset.spec.height
-    return look(
+    of_sweep = float(sweep.manifest["spec"]["iou_threshold"])
+    found = look(
         relative_boxes(boxes, width, height),
         sweep.predictions(str(row["run_id"])),
         bounding_box_format="rel_xyxy",
         width=width,
         height=height,
-        iou_threshold=float(sweep.manifest["spec"]["iou_threshold"]) if threshold is None else threshold,
+        iou_threshold=of_sweep if threshold is None else threshold,
         finite=bool(row["outcome"] != "diverged"),
     )
+    return _as_recorded(found, row.to_dict(), threshold in (None, of_sweep))
+
+
+def _as_recorded(found: Diagnosis, row: Mapping[Any, Any], same_threshold: bool) -> Diagnosis:
+    """With the measures of the sweep's own table, which saw the boxes before they were rounded to float16."""
+    of_threshold = () if same_threshold else ("outcome", "symptom", "box_accuracy", "iou_threshold")
+    kept: dict[str, Any] = {
+        name: row[name]
+        for name, value in found.network.measures.row().items()
+        # What failed or is not known stands as NaN in the table.
+        if name not in of_threshold and name in row and type(row[name]) is type(value) and row[name] == row[name]
+    }
+    accuracy = found.network.keras_accuracy
+    network = replace(
+        found.network,
+        measures=replace(found.network.measures, **kept),
+        sides=tuple(replace(side, pinned=kept.get(f"pinned_{side.name}", side.pinned)) for side in found.network.sides),
+        keras_accuracy=kept.get("keras_accuracy", accuracy),
+    )
+    notes = found.notes
+    if abs(network.keras_accuracy - accuracy) >= ROUNDING:
+        notes = (
+            *notes,
+            "Measures are the sweep's own. Its boxes are stored in float16, which can exchange the largest of a box's "
+            f"four numbers: on them Keras's accuracy would read {accuracy:.2f}.",
+        )
+    return replace(found, network=network, notes=notes)

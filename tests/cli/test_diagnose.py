@@ -72,7 +72,7 @@ def test_one_json_object_stands_on_one_line_of_stdout(capsys, pinned: str) -> No
     told = json.loads(line)
     assert (told["event"], told["outcome"], told["symptom"], told["n"]) == ("diagnosis", "blind", "pinned", 120)
     assert told["network"]["sides"][2]["pinned"] == 1
-    assert told["guessed"] is True
+    assert told["guessed"] is False
 
 
 def test_a_mixed_up_format_is_named(capsys, tmp_path: Path) -> None:
@@ -91,8 +91,28 @@ def test_the_page_is_written_where_it_is_wanted(capsys, pinned: str, tmp_path: P
 
 
 def test_a_page_that_cannot_be_written_is_4_in_one_line(capsys, pinned: str, tmp_path: Path) -> None:
-    code, _, err = run(capsys, pinned, "--png", str(tmp_path / "none" / "page.png"))
-    assert (code, err.count("\n")) == (4, 1)
+    page = tmp_path / "none" / "page.png"
+    code, out, err = run(capsys, pinned, "--png", str(page))
+    assert (code, err) == (4, f"Error: Cannot write {page}: no such file or directory.\n")
+    assert out.startswith("BLIND")
+    code, out, _ = run(capsys, pinned, "--png", str(page), "--json")
+    assert (code, json.loads(out.splitlines()[0])["png"]) == (4, None)
+
+
+def test_a_file_may_come_from_stdin(pinned: str) -> None:
+    command = [sys.executable, "-m", "bboxbench", "diagnose", "-", *SIZE, "--json"]
+    with Path(pinned).open("rb") as file:
+        done = subprocess.run(command, stdin=file, capture_output=True, check=True)
+    assert json.loads(done.stdout)["n"] == 120
+
+
+def test_the_advice_to_choose_another_format_can_be_followed(capsys, tmp_path: Path) -> None:
+    path = write(tmp_path / "p.csv", *(from_xyxy(each, "xywh") for each in boxes()))
+    code, _, err = run(capsys, path, *SIZE)
+    assert (code, "As xywh all have: choose that format." in err) == (2, True)
+    code, out, _ = run(capsys, path, *SIZE, "--format", "xywh")
+    assert (code, out.split("\n")[0].split()[:2]) == (0, ["BLIND,", "PINNED"])
+    assert "Note: The columns are named as xyxy, and read as xywh" in out
 
 
 def test_relative_boxes_without_the_size_say_which_option_is_missing(capsys, tmp_path: Path) -> None:
@@ -115,6 +135,8 @@ def test_relative_boxes_without_the_size_say_which_option_is_missing(capsys, tmp
         (("none.csv",), "Cannot read none.csv: it does not exist."),
         (("FILE", "--format", "xyyx"), "Unknown box format 'xyyx'. Did you mean"),
         (("FILE", "--width", "0"), "expected a whole number of 1 or more, received '0'."),
+        (("FILE", "--width", "9"), "Expected --width and --height of the pictures, give both. Received --width alone."),
+        (("FILE", "--png", "page.jpg"), "Expected --png with a file that ends in .png. Received: page.jpg."),
         (("FILE", "--run", "x"), "Expected the folder of a sweep with --run. Received the file"),
         ((".",), "Expected --run RUN_ID with the folder ., as its runs.csv lists them. Received none."),
         ((".", "--run", "x"), "sweep.json"),
@@ -161,7 +183,15 @@ def sweep(small_dataset: Dataset, tmp_path: Path) -> Path:
 
 
 def _add(results: ResultsFolder, run_id: str, predictions: np.ndarray | None, status: str) -> None:
-    row = {"run_id": run_id, "status": status, "outcome": "converged", "error": "it raised"}
+    row = {
+        "run_id": run_id,
+        "status": status,
+        "outcome": "converged",
+        "error": "it raised",
+        "keras_accuracy": 0.125,
+        "pinned_left": 0.25,
+        "box_accuracy": 0.9375,
+    }
     results.add({"run_id": run_id, "row": row, "epochs": [], "histogram": [0] * 20}, predictions)
 
 
@@ -171,6 +201,14 @@ def test_a_run_of_a_sweep_is_diagnosed_on_its_own_pictures(capsys, sweep: Path, 
     told = json.loads(out)
     assert (told["outcome"], told["n"], told["width"], told["box_format"]) == ("converged", 20, 200, "rel_xyxy")
     assert told["network"]["edge_error_px"] == pytest.approx(0.75, abs=0.1)
+
+
+def test_the_figures_of_a_run_are_those_of_its_sweep(capsys, sweep: Path) -> None:
+    _, out, _ = run(capsys, str(sweep), "--run", "mse", "--json")
+    network = json.loads(out)["network"]
+    assert (network["keras_accuracy"], network["sides"][0]["pinned"], network["box_accuracy"]) == (0.125, 0.25, 0.9375)
+    _, out, _ = run(capsys, str(sweep), "--run", "mse", "--json", "--iou-threshold", "0.9999")
+    assert json.loads(out)["network"]["box_accuracy"] < 0.9
 
 
 def test_a_run_is_held_to_the_threshold_of_its_sweep_unless_another_is_asked_for(capsys, sweep: Path) -> None:

@@ -369,7 +369,7 @@ PAGE = (ROOT / "docs" / "diagnosis.md").read_text(encoding="utf-8")
 
 def test_the_text_on_the_page_of_diagnosis_is_what_the_command_prints() -> None:
     pairs = read_pairs(ROOT / "docs" / "data" / "pinned.csv")
-    found = diagnose(pairs.y_true, pairs.y_pred, width=W, height=H)
+    found = diagnose(pairs.y_true, pairs.y_pred, bounding_box_format=pairs.box_format, width=W, height=H)
     blocks = re.findall("```text\n(.*?)```", PAGE, re.DOTALL)
     assert str(found).startswith(blocks[0])
     assert blocks[1] == EXAMPLE

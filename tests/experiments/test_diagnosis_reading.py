@@ -27,7 +27,12 @@ def assert_read(path: Path, box_format: str = "xyxy", true: np.ndarray = TRUE, p
     pairs = read_pairs(path)
     np.testing.assert_allclose(pairs.y_true, true)
     np.testing.assert_allclose(pairs.y_pred, pred)
-    assert (pairs.box_format, pairs.guessed) == (box_format, True)
+    assert (pairs.box_format, pairs.notes) == (box_format, ())
+
+
+def test_a_format_is_guessed_only_where_the_heading_does_not_say_it(tmp_path: Path) -> None:
+    assert not read_pairs(csv(tmp_path / "p.csv", HEADINGS[0])).guessed
+    assert read_pairs(csv(tmp_path / "p.csv", HEADINGS[5])).guessed
 
 
 HEADINGS = [
@@ -106,8 +111,8 @@ def test_numbers_up_to_1_are_relative(tmp_path: Path) -> None:
 
 def test_the_format_that_is_asked_for_says_what_unnamed_numbers_are(tmp_path: Path) -> None:
     path = csv(tmp_path / "p.csv", HEADINGS[5])
-    assert read_pairs(path, "yxyx")[2:] == ("yxyx", False)
-    assert read_pairs(path, "rel_center_xywh")[2:] == ("rel_center_xywh", False)
+    assert read_pairs(path, "yxyx")[2:] == ("yxyx", False, ())
+    assert read_pairs(path, "rel_center_xywh")[2:] == ("rel_center_xywh", False, ())
 
 
 def test_x_y_w_h_may_be_meant_by_their_centre(tmp_path: Path) -> None:
@@ -125,9 +130,27 @@ def test_named_corners_are_taken_by_name_whatever_their_order(tmp_path: Path) ->
     assert pairs.box_format == "xyxy"
 
 
-def test_a_format_that_the_columns_deny_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"Expected --format to agree with the columns of .*, which are xyxy\."):
-        read_pairs(csv(tmp_path / "p.csv", HEADINGS[0]), "center_xywh")
+@pytest.mark.parametrize("name", ["xywh", "center_xywh", "center_yxhw", "rel_xywh"])
+def test_a_format_that_is_asked_for_beats_the_heading_and_is_said_to(tmp_path: Path, name: str) -> None:
+    true, pred = (from_xyxy(each, name, 200, 100) for each in (TRUE, PRED))
+    pairs = read_pairs(csv(tmp_path / "p.csv", HEADINGS[0], true, pred), name)
+    np.testing.assert_allclose(pairs.y_true, true, rtol=1e-4)
+    np.testing.assert_allclose(pairs.y_pred, pred, rtol=1e-4)
+    assert pairs[2:] == (name, False, (f"The columns are named as xyxy, and read as {name}, as asked for.",))
+
+
+@pytest.mark.parametrize("heading", [HEADINGS[0], ""])
+@pytest.mark.parametrize("empty", ["", "NA", "null"])
+def test_empty_cells_of_predictions_are_no_numbers_and_those_of_true_boxes_are_named(
+    tmp_path: Path, heading: str, empty: str
+) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(f"{heading}\n1,2,3,4,{empty},{empty},{empty},{empty}\n1,2,3,4,5,6,7,8\n")
+    np.testing.assert_array_equal(read_pairs(path).y_pred, [[np.nan] * 4, [5, 6, 7, 8]])
+    path.write_text(f"{heading}\n1,2,3,4,5,6,7,8\n1,2,3,{empty},5,6,7,8\n")
+    column = "true_ymax" if heading else "4"
+    with pytest.raises(InputError, match=rf"a number in line 3 of .*, column {column}\. Received"):
+        read_pairs(path)
 
 
 def test_predictions_that_are_no_numbers_are_kept_as_such(tmp_path: Path) -> None:
@@ -143,9 +166,11 @@ def test_predictions_that_are_no_numbers_are_kept_as_such(tmp_path: Path) -> Non
         (HEADINGS[0], "Received none"),
         ("a,b,c\n1,2,3\n", "Received: a, b, c"),
         ("1,2,3\n", "Received 3 numbers in the first row, no heading"),
-        (f"{HEADINGS[0]}\n1,2,3,4,5,6,7,8\n1,2,3,4,5,6,,8\n", "Expected numbers in line 3"),
-        (f"{HEADINGS[0]}\n1,2,3,4,5\n", r"Expected numbers in line 2 .* Received: '1,2,3,4,5'"),
+        (f"{HEADINGS[0]}\n1,2,3,4,5,6,7,8\n1,2,x,4,5,6,7,8\n", "number in line 3 .*, column true_xmax. Received 'x'"),
+        (f"{HEADINGS[0]}\n1,2,3,4,5\n", r"Expected 8 numbers in line 2 .* Received 5 of 8"),
+        (f"{HEADINGS[0].replace(',', ';')}\n1,5;2;3;4;5;6;7;8\n", "Received '1,5'. Write decimals with a point"),
         (f"{HEADINGS[0][:50]}\n1,2,3,4\n", "Expected 8 columns a row"),
+        (f"{HEADINGS[0].removesuffix(',pred_ymax')}\n1,2,3,4,5,6,7\n", "The predicted box has no ymax. Received: true"),
     ],
 )
 def test_a_file_that_holds_no_pairs_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:
@@ -153,6 +178,20 @@ def test_a_file_that_holds_no_pairs_is_refused_in_one_line(tmp_path: Path, text:
     with pytest.raises(InputError, match=said) as refused:
         read_pairs(tmp_path / "p.csv")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (EXAMPLE.encode("utf-16"), "UTF-16"),
+        (b"\x93NUMPY\x01\x00v", "an .npy file"),
+        (b"\x89PNG\x00\x01", "a binary file"),
+    ],
+)
+def test_files_of_another_kind_are_named(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "p").write_bytes(content)
+    with pytest.raises(InputError, match=rf"Expected a CSV or .npz file. Received .*{said}"):
+        read_pairs(tmp_path / "p")
 
 
 def test_arrays_are_read_and_others_named(tmp_path: Path) -> None:

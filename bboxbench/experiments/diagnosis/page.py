@@ -14,9 +14,10 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.transforms import Bbox
 
 from bboxbench.boxes import Array, iou
+from bboxbench.errors import CannotWrite
 from bboxbench.experiments.diagnosis.diagnosis import Diagnosis
 from bboxbench.experiments.diagnosis.evidence import Side
-from bboxbench.experiments.diagnosis.words import headline, reading, rounded, trap, verdict
+from bboxbench.experiments.diagnosis.words import cited, headline, reading, rounded, trap, verdict
 from bboxbench.experiments.figures.style import GRID, INK, MUTED, OUTCOME_STYLE, PAPER, in_style, style
 from bboxbench.experiments.outcomes import CONVERGED_ACCURACY, HISTOGRAM_EDGES, sides_follow
 from bboxbench.files import write_atomically
@@ -43,7 +44,7 @@ def save_page(d: Diagnosis, path: Path) -> None:
     """Draw the page and replace the PNG file at ``path`` by it.
 
     Raises:
-        CannotWrite: disk full, no permission.
+        CannotWrite: disk full, no permission, no such folder.
     """
     figure, bottom = _draw(d)
     # Few pieces of advice leave room below them: the page ends where they do.
@@ -51,7 +52,12 @@ def save_page(d: Diagnosis, path: Path) -> None:
     content = io.BytesIO()
     with style():
         figure.savefig(content, format="png", dpi=150, facecolor=PAPER, bbox_inches=page)
-    write_atomically(path, content.getvalue())
+    try:
+        write_atomically(path, content.getvalue())
+    except OSError as error:
+        # The system names the temporary file beside it, if any.
+        reason = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        raise CannotWrite(f"Cannot write {path}: {(reason.strerror or str(reason)).lower()}.") from error
 
 
 def draw_page(d: Diagnosis) -> Figure:
@@ -120,12 +126,19 @@ def _numbers(figure: Figure, d: Diagnosis) -> None:
         axis.set_ylim(0, 1)
         axis.set_axis_off()
         axis.add_patch(Rectangle((0, 0.15), 1, 0.7, color=GRID, linewidth=0))
-        axis.add_patch(Rectangle((0, 0.15), value, 0.7, color=MUTED if dim else PREDICTED, linewidth=0))
+        reach = 0.0 if one.not_finite == 1 else value
+        axis.add_patch(Rectangle((0, 0.15), reach, 0.7, color=MUTED if dim else PREDICTED, linewidth=0))
         axis.plot([mean, mean], [-0.35, 1.35], color=INK, linewidth=1.6, clip_on=False, solid_capstyle="butt")
         where = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
         axis.annotate(name, (0, 1), (0, 40), **where, fontsize=9.5, color=INK)
         axis.annotate(
-            f"{value:.2f}", (0, 1), (0, 9), **where, fontsize=23, fontweight="bold", color=MUTED if dim else INK
+            "-" if one.not_finite == 1 else f"{value:.2f}",
+            (0, 1),
+            (0, 9),
+            **where,
+            fontsize=23,
+            fontweight="bold",
+            color=MUTED if dim else INK,
         )
         axis.annotate(said, (1, 1), (0, 11), **where, fontsize=8, color=MUTED, ha="right")
         side = "left" if mean < 0.2 else "right" if mean > 0.8 else "center"
@@ -156,8 +169,9 @@ def _histogram(axis: Axes, side: Side, known: bool) -> None:
     axis.spines[["left", "bottom"]].set_visible(False)
     axis.tick_params(labelbottom=False, bottom=False)
     axis.set_title(f"{side.name} side", fontsize=10.5, fontweight="bold", pad=16)
-    pinned = "" if side.pinned is None else f", {side.pinned:.0%} pinned"
-    said = f"spread {side.spread:.2f} of true{pinned}"
+    none = np.isnan(side.predicted_mean)
+    pinned = "" if side.pinned is None or none else f", {side.pinned:.0%} pinned"
+    said = f"spread {'-' if none or not side.moves else rounded(side.spread)} of true{pinned}"
     axis.annotate(said, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=8.5, color=MUTED)
 
 
@@ -173,14 +187,22 @@ def _scatter(axis: Axes, d: Diagnosis, i: int) -> None:
     size, alpha = float(np.clip(90 * scale, 3.2, 8.0)), float(np.clip(12 * scale, 0.35, 0.8))
     dots: dict[str, Any] = {"markersize": size, "alpha": alpha, "markeredgewidth": 0, "zorder": 2, "clip_on": False}
     for boxes, colour in _predictions(d):
-        axis.plot(d.true[chosen, i], np.clip(boxes[chosen, i], low, high), ".", color=colour, **dots)
+        x, y = d.true[chosen, i], boxes[chosen, i]
+        inside = (y >= low) & (y <= high)
+        axis.plot(x[inside], y[inside], ".", color=colour, **dots)
+        # What lies beyond must not look as if it clung to the edge.
+        for beyond, edge, marker in ((y < low, low, "v"), (y > high, high, "^")):
+            axis.plot(x[beyond], np.full(beyond.sum(), edge), marker, color=colour, **dots)
     margin = 0.02 * (high - low)
     axis.set_xlim(low - margin, high + margin)
     axis.set_ylim(low - margin, high + margin)
     axis.locator_params(nbins=5)
     axis.grid(True)
     axis.set_xlabel("true, px")
-    said = f"r = {rounded(side.correlation)}"
+    said = f"r = {rounded(side.correlation) if side.moves and len(usable) else '-'}"
+    beyond = ((d.predicted[usable, i] < low) | (d.predicted[usable, i] > high)).mean() if len(usable) else 0.0
+    if beyond:
+        said += f", triangles beyond: {beyond:.0%}" if beyond >= 0.01 else ", triangles beyond"
     if d.mistake is not None and d.mistake.mended is not None:
         said += f", slip undone {rounded(float(sides_follow(d.true, d.mistake.mended)[0][i]))}"
     axis.set_title(said, fontsize=10, loc="left", pad=4)
@@ -251,8 +273,8 @@ def _advice(figure: Figure, d: Diagnosis) -> float:
             _text(figure, LEFT + 0.02, y, line, fontsize=10)
             y -= 0.0125
         why = "" if d.mistake and advice.why == d.mistake.text else advice.why
-        together = f"{why}  [{advice.source}]".strip()
-        for line in [together] if len(together) <= 155 else [why, f"[{advice.source}]"]:
+        together = f"{why}  [{cited(advice.source)}]".strip()
+        for line in [together] if len(together) <= 155 else [why, f"[{cited(advice.source)}]"]:
             _text(figure, LEFT + 0.02, y - 0.0005, line, fontsize=8, color=MUTED)
             y -= 0.0105
         y -= 0.0045

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
+import sys
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -49,16 +51,19 @@ _SAME_COLUMNS = {
     "center_xywh": ("center_xywh", "center_yxhw"),
 }
 """The formats that columns with these names can be meant by."""
+_EMPTY = ("", "na", "n/a", "<na>", "null", "none")
+"""What stands for no number, in small letters; ``nan`` is one."""
 WANTED = "8 columns a row: 4 of the true box and 4 of the predicted one, as true_xmin, ..., pred_ymax"
 
 
 class Pairs(NamedTuple):
-    """True and predicted boxes of one format, each (n, 4)."""
+    """True and predicted boxes of one format, each (n, 4); whether the format was guessed; what is to be said."""
 
     y_true: Array
     y_pred: Array
     box_format: str
     guessed: bool
+    notes: tuple[str, ...] = ()
 
 
 class _Group(NamedTuple):
@@ -73,24 +78,27 @@ def read_pairs(path: Path, box_format: str | None = None) -> Pairs:
 
     A CSV file (comma, semicolon, tab or spaces) has a heading that tells the columns, such as ``true_xmin`` and
     ``pred_xmin``, ``y_true_0`` and ``y_pred_0``, ``xmin`` and ``pred_xmin``; or eight numbers a row, true box first.
-    Other columns are left alone. An .npz file has the arrays ``y_true`` and ``y_pred``.
+    Other columns are left alone. A cell of a predicted box may be empty: NaN. An .npz file has the arrays ``y_true``
+    and ``y_pred``.
 
     Args:
-        path: of the file.
+        path: of the file; ``-`` is stdin.
         box_format: one of `bboxbench.boxes.BOX_FORMATS`; by default as the heading says, else ``xyxy``, and relative
-            where no true number is above 1.
+            where no true number is above 1. Where the heading says another one, this one holds, and a note says so.
 
     Raises:
-        InputError: columns that are not found, a cell that is no number, a format that the heading denies.
+        InputError: columns that are not found, a cell that is no number, a file of another kind.
         CannotRead: the file is missing or may not be read.
     """
-    with read_errors(path), path.open("rb") as stream:
-        beginning = stream.read(2)
-    if beginning == b"PK" or path.suffix == ".npz":
-        return _read_arrays(path, box_format)
-    with read_errors(path), path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        text = file.read()
-    first = text.partition("\n")[0]
+    if str(path) == "-":
+        path, content = Path("stdin"), sys.stdin.buffer.read()
+    else:
+        with read_errors(path):
+            content = path.read_bytes()
+    if content[:2] == b"PK" or path.suffix == ".npz":
+        return _read_arrays(path, content, box_format)
+    text = _text(path, content)
+    first = text.lstrip("\r\n").partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     lines = text.splitlines()
     # Left to itself numpy.savetxt writes spaces between numbers, and a mark before the heading.
@@ -102,13 +110,39 @@ def read_pairs(path: Path, box_format: str | None = None) -> Pairs:
     if not rows:
         raise InputError(f"Expected a row a picture below the heading of {path}. Received none.")
     true, pred = _groups(path, heading, rows[0][1])
-    y_true, y_pred = (_numbers(path, rows, group) for group in (true, pred))
-    return _in_one_format(path, (y_true, true.order), (y_pred, pred.order), box_format)
+    asked = box_format.removeprefix("rel_") if box_format else None
+    columns, order = _as_asked(true, asked, force=True)
+    pred_columns, pred_order = _as_asked(pred, asked, force=pred.order == true.order)
+    y_true = _numbers(path, heading, rows, columns, may_lack=False)
+    y_pred = _numbers(path, heading, rows, pred_columns, may_lack=True)
+    if pred_order != order:
+        y_pred = from_xyxy(to_xyxy(y_pred, pred_order), order)
+    found = guess_format(y_true, order)
+    if box_format:
+        found = f"rel_{order}" if box_format.startswith("rel_") else order
+    notes = []
+    if asked and true.order and asked not in _SAME_COLUMNS[true.order]:
+        notes.append(f"The columns are named as {true.order}, and read as {box_format}, as asked for.")
+    return Pairs(y_true, y_pred, found, box_format is None and true.order is None, tuple(notes))
 
 
-def _read_arrays(path: Path, box_format: str | None) -> Pairs:
+def _text(path: Path, content: bytes) -> str:
+    """The text of a file in UTF-8; other kinds of files are named."""
+    kind = ""
+    if content.startswith(b"\x93NUMPY"):
+        kind = "an .npy file of one array: numpy.savez writes y_true and y_pred into one .npz"
+    elif content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        kind = "text in UTF-16: save it as UTF-8"
+    elif b"\0" in content:
+        kind = "a binary file"
+    if kind:
+        raise InputError(f"Expected a CSV or .npz file. Received {path}, {kind}.")
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def _read_arrays(path: Path, data: bytes, box_format: str | None) -> Pairs:
     try:
-        with read_errors(path), path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        with np.load(io.BytesIO(data), allow_pickle=False) as content:
             names = list(content.files)
             if not {"y_true", "y_pred"} <= set(names):
                 raise InputError(f"Expected the arrays y_true and y_pred in {path}. Received: {', '.join(names)}.")
@@ -132,6 +166,8 @@ def _groups(path: Path, heading: list[str], row: list[str]) -> tuple[_Group, _Gr
     """Which columns hold the true box, and which the predicted one."""
     if not heading:
         places = [i for i, cell in enumerate(row) if _is_number(cell)]
+        if len(places) < 8:  # cells of a predicted box may be empty
+            places = [i for i, cell in enumerate(row) if _is_number(cell) or cell.strip().lower() in _EMPTY]
         if len(places) == 9 and row[places[0]].strip() in ("0", "1"):
             places = places[1:]  # the rows are numbered
         if len(places) == 8:
@@ -150,7 +186,8 @@ def _groups(path: Path, heading: list[str], row: list[str]) -> tuple[_Group, _Gr
         true, pred = _group(one), _group(other)
         if true and pred:
             return true, pred
-    raise InputError(f"Expected {WANTED}, in {path}. Received: {', '.join(heading)}.")
+    lacks = _lacks("true", named["true"]) + _lacks("predicted", named["pred"])
+    raise InputError(f"Expected {WANTED}, in {path}. {lacks}Received: {', '.join(heading)}.")
 
 
 def _meaning(name: str) -> tuple[str, str | None]:
@@ -168,13 +205,7 @@ def _meaning(name: str) -> tuple[str, str | None]:
 
 def _group(found: dict[str, int]) -> _Group | None:
     """Four columns that make a box."""
-    roles = dict(found)
-    for axis in ("x", "y"):
-        # x1 is the smaller one beside x2, the larger one beside x0.
-        if f"{axis}1" in roles:
-            roles.setdefault(f"{axis}max" if f"{axis}min" in roles else f"{axis}min", roles[f"{axis}1"])
-        if axis in roles and "w" in roles:
-            roles.setdefault(f"{axis}min", roles[axis])
+    roles = _roles(found)
     for names in (_CORNERS, _CENTRED, _SIZED):
         if all(name in roles for name in names):
             return _Group(tuple(roles[name] for name in names), _ORDER[names])
@@ -184,45 +215,59 @@ def _group(found: dict[str, int]) -> _Group | None:
     return None
 
 
-def _numbers(path: Path, rows: list[tuple[int, list[str]]], group: _Group) -> Array:
+def _lacks(whose: str, found: dict[str, int]) -> str:
+    """Which one or two columns a box lacks that has the others, as a sentence with a space behind; else empty."""
+    roles = _roles(found)
+    lacking = min(([name for name in names if name not in roles] for names in _ORDER), key=len)
+    return f"The {whose} box has no {' and no '.join(lacking)}. " if 1 <= len(lacking) <= 2 else ""
+
+
+def _roles(found: dict[str, int]) -> dict[str, int]:
+    """The roles of the columns, also of those whose meaning depends on what stands beside them."""
+    roles = dict(found)
+    for axis in ("x", "y"):
+        # x1 is the smaller one beside x2, the larger one beside x0.
+        if f"{axis}1" in roles:
+            roles.setdefault(f"{axis}max" if f"{axis}min" in roles else f"{axis}min", roles[f"{axis}1"])
+        if axis in roles and "w" in roles:
+            roles.setdefault(f"{axis}min", roles[axis])
+    return roles
+
+
+def _as_asked(group: _Group, asked: str | None, force: bool) -> tuple[tuple[int, ...], str]:
+    """The columns of a box in order, and the format they make; what is asked for beats the heading by ``force``."""
+    if group.order is None:
+        return group.columns, asked or "xyxy"
+    if asked is None or asked == group.order:
+        return group.columns, group.order
+    if asked in _SAME_COLUMNS[group.order]:
+        # Columns are taken by name, so what stands first in the file does not matter; x, y may mean the centre.
+        return group.columns, "center_xywh" if asked.startswith("center") else group.order
+    return (tuple(sorted(group.columns)), asked) if force else (group.columns, group.order)
+
+
+def _numbers(
+    path: Path, heading: list[str], rows: list[tuple[int, list[str]]], columns: tuple[int, ...], *, may_lack: bool
+) -> Array:
+    wanted = len(heading or rows[0][1])
     found = []
     for line, row in rows:
-        try:
-            found.append([float(row[place]) for place in group.columns])
-        except (ValueError, IndexError):
-            cells = ",".join(row)
-            said = cells if len(cells) < 100 else f"{cells[:97]}..."
-            raise InputError(f"Expected numbers in line {line} of {path}, one a column. Received: '{said}'.") from None
+        if len(row) <= max(columns):
+            raise InputError(f"Expected {wanted} numbers in line {line} of {path}. Received {len(row)} of {wanted}.")
+        numbers = []
+        for place in columns:
+            cell = row[place].strip()
+            if _is_number(cell):
+                numbers.append(float(cell))
+            elif may_lack and cell.lower() in _EMPTY:
+                numbers.append(np.nan)
+            else:
+                name = heading[place].strip() if heading else f"{place + 1}"
+                said = f"'{cell if len(cell) < 60 else cell[:57] + '...'}'" if cell else "an empty cell"
+                hint = " Write decimals with a point." if re.fullmatch(r"[-+]?\d*,\d+", cell) else ""
+                raise InputError(f"Expected a number in line {line} of {path}, column {name}. Received {said}.{hint}")
+        found.append(numbers)
     return np.array(found, np.float64)
-
-
-def _in_one_format(
-    path: Path, true: tuple[Array, str | None], pred: tuple[Array, str | None], box_format: str | None
-) -> Pairs:
-    """Both in the format of the true boxes, which the heading, the option or the numbers tell."""
-    asked = box_format.removeprefix("rel_") if box_format else None
-    boxes = []
-    for (numbers, order), whose in ((true, "true"), (pred, "predicted")):
-        if order is None:
-            boxes.append((numbers, asked or "xyxy"))
-        elif asked is None or asked == order:
-            boxes.append((numbers, order))
-        elif asked in _SAME_COLUMNS[order]:
-            # Columns are taken by name, so what stands first in the file does not matter; x, y may mean the centre.
-            boxes.append((numbers, "center_xywh" if asked.startswith("center") else order))
-        elif whose == "true":
-            raise InputError(
-                f"Expected --format to agree with the columns of {path}, which are {order}. Received: {box_format}."
-            )
-        else:
-            boxes.append((numbers, order))
-    (y_true, true_order), (y_pred, pred_order) = boxes
-    if pred_order != true_order:
-        y_pred = from_xyxy(to_xyxy(y_pred, pred_order), true_order)
-    found = guess_format(y_true, true_order)
-    if box_format:
-        found = f"rel_{true_order}" if box_format.startswith("rel_") else true_order
-    return Pairs(y_true, y_pred, found, box_format is None)
 
 
 def _is_number(cell: str) -> bool:
