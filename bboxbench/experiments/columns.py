@@ -10,6 +10,7 @@ from bboxbench.experiments.outcomes import HISTOGRAM_EDGES, OUTCOMES, SYMPTOMS
 
 __all__ = [
     "BASELINES",
+    "COMPARED",
     "COMPARISONS",
     "DISTRIBUTION",
     "EPOCHS",
@@ -93,6 +94,7 @@ RUNS = {
 """``runs.csv``: a row a run. A failed run has no measures."""
 
 COMPARED = {
+    "mean_difference": "mean over the seeds of {a}'s box accuracy less {b}'s: what the p-value is about",
     "probability_of_improvement": "share of the seeds in which {a} is better than {b}, ties counted half",
     "probability_of_improvement_low": "lower end of its 95 % interval (Wilson)",
     "probability_of_improvement_high": "upper end",
@@ -100,6 +102,7 @@ COMPARED = {
     "p_value_holm": "the same, corrected by Holm for all comparisons {family} of the sweep",
     "power": "chance that so many seeds show a loss that is better in 8 of 10 (sign test, two-sided, 5 %)",
 }
+"""What every comparison has, whether of a pair or of a cell and its rival."""
 
 RIVAL = {
     "rival": "the strongest other loss under the same conditions: most converged, then the highest median box accuracy",

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from bboxbench.experiments.cells import STRENGTH, box_accuracies, conditions, without_initializer
-from bboxbench.experiments.columns import COMPARISONS
+from bboxbench.experiments.columns import COMPARED, COMPARISONS
 from bboxbench.experiments.statistics import holm, paired_sign_flip, power, probability_of_improvement
 
-__all__ = ["SIGNIFICANT", "against_rival", "comparisons_table", "told_apart"]
+__all__ = ["SIGNIFICANT", "against_rival", "comparisons_table", "seen_from", "told_apart"]
 
 SIGNIFICANT = 0.05
 """A p-value below this, after the correction, is told."""
@@ -69,6 +69,7 @@ def _compared(a: Any, b: Any) -> dict[str, Any]:
         "ties": int((a == b).sum()),
         "b_wins": int((a < b).sum()),
         "median_difference": float(np.median(a - b)),
+        "mean_difference": float(np.mean(a - b)),
         "probability_of_improvement": better.value,
         "probability_of_improvement_low": better.low,
         "probability_of_improvement_high": better.high,
@@ -78,14 +79,44 @@ def _compared(a: Any, b: Any) -> dict[str, Any]:
 
 
 def told_apart(pair: Mapping[Any, Any]) -> bool:
-    """Whether a comparison ends below 0.05 after the correction, and its interval leaves out one half.
+    """Whether a comparison ends below 0.05 after the correction, and its interval leaves out one half on the same side.
+
+    The test is about the mean difference, the interval about wins. A few large wins beside many small losses have a mean
+    on the one side and wins on the other: who is better then depends on what is asked, so the two are not told apart.
 
     Args:
         pair: with the columns of `COMPARISONS`, or those of a cell's rival.
     """
     p = pair["p_value_holm"]
+    if pd.isna(p) or float(p) >= SIGNIFICANT:
+        return False
+    mean = float(pair["mean_difference"])
     low, high = (float(pair[f"probability_of_improvement_{end}"]) for end in ("low", "high"))
-    return not pd.isna(p) and float(p) < SIGNIFICANT and not low <= 0.5 <= high
+    return (low > 0.5 and mean > 0) or (high < 0.5 and mean < 0)
+
+
+def seen_from(name: str, pair: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A row of `comparisons_table` with ``name`` as its ``a``: turned round where it is the ``b``.
+
+    Args:
+        name: one of the two.
+        pair: with the columns of `COMPARISONS`.
+    """
+    if pair["a"] == name:
+        return dict(pair)
+    better, low, high = (pair[f"probability_of_improvement{end}"] for end in ("", "_low", "_high"))
+    return {
+        **pair,
+        "a": pair["b"],
+        "b": pair["a"],
+        "a_wins": pair["b_wins"],
+        "b_wins": pair["a_wins"],
+        "median_difference": -pair["median_difference"],
+        "mean_difference": -pair["mean_difference"],
+        "probability_of_improvement": 1 - better,
+        "probability_of_improvement_low": 1 - high,
+        "probability_of_improvement_high": 1 - low,
+    }
 
 
 def against_rival(cells: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
@@ -99,7 +130,7 @@ def against_rival(cells: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFram
 
     Returns:
         Indexed like ``cells``: ``rival``, ``rival_seeds``, ``rival_wins``, ``rival_ties``, ``rival_losses``, then
-        ``probability_of_improvement`` of the cell over its rival with low and high, ``p_value``, ``p_value_holm``,
+        ``mean_difference`` and ``probability_of_improvement`` of the cell over its rival, the latter with low and high, ``p_value``, ``p_value_holm``,
         ``power``. Missing where no other loss shares a seed.
     """
     rows: list[dict[str, Any]] = []
@@ -109,7 +140,8 @@ def against_rival(cells: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFram
     for loss, group in zip(labels["loss"], labels["group"], strict=True):
         found: dict[str, Any] = {}
         for rival in strongest.loc[(strongest["group"] == group) & (strongest["loss"] != loss), "loss"]:
-            if found := _seen_from(loss, pairs.get((group, loss, rival)), pairs.get((group, rival, loss))):
+            if pair := pairs.get((group, loss, rival)) or pairs.get((group, rival, loss)):
+                found = _as_rival(seen_from(loss, pair))
                 break
         rows.append(found)
     return pd.DataFrame(rows, index=cells.index)
@@ -119,21 +151,13 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False, name=None)]
 
 
-def _seen_from(loss: str, first: dict[str, Any] | None, second: dict[str, Any] | None) -> dict[str, Any]:
-    """A pair's row as the cell of ``loss`` sees it, which is ``a`` in the one and ``b`` in the other."""
-    pair = first or second
-    if pair is None:
-        return {}
-    better, low, high = (pair[f"probability_of_improvement{end}"] for end in ("", "_low", "_high"))
-    mine, other = ("a", "b") if first else ("b", "a")
-    return {
-        "rival": pair[other],
-        "rival_seeds": pair["seeds"],
-        "rival_wins": pair[f"{other}_wins"],
-        "rival_ties": pair["ties"],
-        "rival_losses": pair[f"{mine}_wins"],
-        "probability_of_improvement": better if first else 1 - better,
-        "probability_of_improvement_low": low if first else 1 - high,
-        "probability_of_improvement_high": high if first else 1 - low,
-        **{name: pair[name] for name in ("p_value", "p_value_holm", "power")},
+def _as_rival(pair: dict[str, Any]) -> dict[str, Any]:
+    """A pair's row under the column names of a cell's rival, which is its ``b``."""
+    named = {
+        "rival": "b",
+        "rival_seeds": "seeds",
+        "rival_wins": "b_wins",
+        "rival_ties": "ties",
+        "rival_losses": "a_wins",
     }
+    return {**{name: pair[column] for name, column in named.items()}, **{name: pair[name] for name in COMPARED}}

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bboxbench.experiments.columns import COMPARISONS
-from bboxbench.experiments.comparisons import comparisons_table
+from bboxbench.experiments.comparisons import comparisons_table, seen_from, told_apart
 from bboxbench.experiments.statistics import holm, paired_sign_flip, probability_of_improvement
 from bboxbench.experiments.tables import conditions, distribution_table, runs_table
 
@@ -110,6 +112,7 @@ def test_a_row_holds_what_the_statistics_say_of_the_two_cells() -> None:
     assert (row["by"], row["where"], row["a"], row["b"]) == ("loss", "glorot_uniform", "giou", "mse")
     assert (row["seeds"], row["a_wins"], row["ties"], row["b_wins"]) == (8, 7, 0, 1)
     assert row["median_difference"] == pytest.approx(0.045)
+    assert row["mean_difference"] == pytest.approx(STEPS.mean())
     assert row["probability_of_improvement"] == chance.value == 7 / 8
     assert row["probability_of_improvement_low"] == chance.low
     assert row["p_value"] == row["p_value_holm"] == paired_sign_flip(a, b)
@@ -183,6 +186,47 @@ def test_p_values_are_corrected_within_losses_and_within_initializers() -> None:
     assert (table["p_value_holm"] > table["p_value"]).any()
 
 
+# --- who is told apart ---
+
+
+def compared(a: Any, b: Any) -> dict[Any, Any]:
+    cells = {"loss": "giou", "accuracy": a}, {"loss": "mse", "accuracy": b}
+    (row,) = comparisons_table(runs(*cells, seeds=len(a))).to_dict("records")
+    return dict(row)
+
+
+def test_a_few_large_wins_beside_many_small_losses_are_not_told_apart() -> None:
+    row = compared([0.9] * 8 + [0.28] * 32, [0.3] * 40)
+    assert row["p_value_holm"] < 0.05
+    assert row["probability_of_improvement_high"] < 0.5
+    assert row["mean_difference"] > 0
+    assert not told_apart(row)
+    assert told_apart(compared([0.3] * 32 + [0.31] * 8, [0.31] * 32 + [0.3] * 8))
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=6, max_size=14))
+def test_who_is_told_apart_wins_more_often_and_by_the_mean(pairs: list[tuple[int, int]]) -> None:
+    a, b = (np.array(side) / 8 for side in zip(*pairs, strict=True))
+    row = compared(a, b)
+    if told_apart(row):
+        assert np.sign(row["mean_difference"]) == np.sign(row["a_wins"] - row["b_wins"]) != 0
+        assert row["p_value_holm"] < 0.05
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1, max_size=12))
+def test_a_pair_says_the_same_from_either_side(pairs: list[tuple[int, int]]) -> None:
+    a, b = (np.array(side) / 8 for side in zip(*pairs, strict=True))
+    row = compared(a, b)
+    turned = seen_from("mse", row)
+    assert seen_from("giou", row) == row
+    assert told_apart(turned) == told_apart(row)
+    other = comparisons_table(
+        runs({"loss": "mse", "accuracy": b}, {"loss": "giou", "accuracy": a}, seeds=len(a))
+    ).to_dict("records")[0]
+    for name, value in other.items():
+        assert turned[name] == (value if isinstance(value, str) else pytest.approx(value, nan_ok=True))
+
+
 # --- a cell against its rival ---
 
 
@@ -204,6 +248,8 @@ def test_the_rival_is_the_strongest_other_loss_seen_from_the_cell() -> None:
         1 - table.loc["mse", "probability_of_improvement_high"]
     )
     assert table.loc["giou", "p_value"] == table.loc["mse", "p_value"]
+    assert table.loc["giou", "mean_difference"] == pytest.approx(STEPS.mean())
+    assert table.loc["mse", "mean_difference"] == pytest.approx(-STEPS.mean())
 
 
 def test_the_rival_is_sought_under_the_same_conditions() -> None:

@@ -193,8 +193,11 @@ def test_with_many_losses_the_nearest_rivals_are_named_and_the_rest_counted() ->
 
 def test_a_pair_is_told_apart_by_test_and_interval_together() -> None:
     row = {"p_value_holm": 0.01, "probability_of_improvement_low": 0.6, "probability_of_improvement_high": 0.9}
+    row["mean_difference"] = 0.1
+    behind = {**row, "probability_of_improvement_low": 0.1, "probability_of_improvement_high": 0.4}
     assert told_apart(row)
-    assert told_apart({**row, "probability_of_improvement_low": 0.1, "probability_of_improvement_high": 0.4})
+    assert told_apart({**behind, "mean_difference": -0.1})
+    assert not told_apart(behind)
     assert not told_apart({**row, "p_value_holm": 0.06})
     assert not told_apart({**row, "probability_of_improvement_low": 0.45})
     assert not told_apart({**row, "p_value_holm": math.nan})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bboxbench.experiments.comparisons import told_apart
+from bboxbench.experiments.comparisons import seen_from, told_apart
 from bboxbench.experiments.report.cells import Cell
 from bboxbench.experiments.report.words import SURE, count, interval, listed, number
 from bboxbench.experiments.statistics import LEAST_SEEDS
@@ -83,27 +83,10 @@ def _ranking(by: str, where: str, members: dict[str, Cell], pairs: list[Row]) ->
     order = f"Converged: {listed(shown)}." if said else ""
     leader = next(iter(members), str(pairs[0]["a"]))
     rank = {name: place for place, name in enumerate(members)}
-    against = [_seen_from(leader, row) for row in pairs if leader in (row["a"], row["b"])]
+    against = [seen_from(leader, row) for row in pairs if leader in (row["a"], row["b"])]
     against.sort(key=lambda row: rank.get(str(row["b"]), len(rank)))
     title = f"Under {where}" if by == "loss" else f"With {where}"
     return Ranking(by, where, title, order, tuple(_verdict(row) for row in against[:SENTENCES]))
-
-
-def _seen_from(name: str, row: Row) -> Row:
-    """The comparison with ``name`` on the left."""
-    if row["a"] == name:
-        return row
-    return {
-        **row,
-        "a": row["b"],
-        "b": row["a"],
-        "a_wins": row["b_wins"],
-        "b_wins": row["a_wins"],
-        "median_difference": -row["median_difference"],
-        "probability_of_improvement": 1 - row["probability_of_improvement"],
-        "probability_of_improvement_low": 1 - row["probability_of_improvement_high"],
-        "probability_of_improvement_high": 1 - row["probability_of_improvement_low"],
-    }
 
 
 def _verdict(row: Row) -> Verdict:
