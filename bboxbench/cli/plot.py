@@ -32,7 +32,10 @@ def plot(
         Path | None, typer.Argument(metavar="DIR", help="Results folder of a sweep.", show_default=False)
     ] = None,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Of the figure; all for every one.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="Of the figure; all for every one that has something to show.", show_default=False
+        ),
     ] = None,
     names: Annotated[bool, typer.Option("--list", help="Name all figures, and stop.")] = False,
     out: Annotated[
@@ -56,7 +59,7 @@ def plot(
     if kind not in ("png", "svg", "both"):
         raise InputError(f"Expected --format png, svg or both. Received: {kind}.")
     with console.status("Loading matplotlib ..."):
-        from bboxbench.experiments.figures import FIGURES, FORMATS, write_figures
+        from bboxbench.experiments.figures import FIGURES, FORMATS, telling_figures, write_figures
         from bboxbench.experiments.recorded import read_sweep
     if names:
         _list(console)
@@ -70,7 +73,7 @@ def plot(
     if not len(sweep.runs):
         raise InputError(f"Expected a sweep with a finished run. Received: {folder}, which has none yet.")
     dataset = sweep.dataset(data)
-    wanted = list(FIGURES) if name == ALL else [name]
+    wanted = telling_figures(sweep) if name == ALL else [name]
     if dataset is None and "pinned_sides" in wanted:
         console.warn(
             f"The pictures {sweep.pictures.folder_name} were not found, so pinned_sides has no true sides. "

@@ -6,7 +6,7 @@ Functions that begin with ``draw_`` draw one cell on an axis of the caller's. `F
 
 from __future__ import annotations
 
-from bboxbench.experiments.figures.catalogue import FIGURES, FigureEntry, figure_of, write_figures
+from bboxbench.experiments.figures.catalogue import FIGURES, FigureEntry, figure_of, telling_figures, write_figures
 from bboxbench.experiments.figures.cells import (
     draw_curves,
     draw_distribution,
@@ -61,5 +61,6 @@ __all__ = [
     "states",
     "style",
     "svg_text",
+    "telling_figures",
     "write_figures",
 ]

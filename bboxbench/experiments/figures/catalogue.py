@@ -19,7 +19,7 @@ from bboxbench.experiments.figures.trap import accuracy_trap
 from bboxbench.experiments.recorded import RecordedSweep, sides_table
 from bboxbench.files import make_folder
 
-__all__ = ["FIGURES", "FigureEntry", "figure_of", "write_figures"]
+__all__ = ["FIGURES", "FigureEntry", "figure_of", "telling_figures", "write_figures"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,12 @@ class FigureEntry:
     """One line: what is to be seen, and how to read it."""
     draw: Callable[[RecordedSweep, Dataset | None], Figure]
     """From a recorded sweep and its pictures, which may be missing."""
+    shows: Callable[[RecordedSweep], bool] = lambda sweep: True
+    """Whether this sweep has what it is about; if not, it is a few words that say so."""
+
+
+def _has_pairs(sweep: RecordedSweep, by: str) -> bool:
+    return bool((sweep.comparisons["by"] == by).any())
 
 
 def _pinned_sides(sweep: RecordedSweep, dataset: Dataset | None) -> Figure:
@@ -94,12 +100,14 @@ FIGURES: dict[str, FigureEntry] = {
             "Losses against each other",
             "How likely one loss beats another at the same seed, with its 95 % interval; at 0.5 neither does.",
             lambda sweep, _: comparisons(sweep.comparisons),
+            lambda sweep: _has_pairs(sweep, "loss"),
         ),
         FigureEntry(
             "initializer_comparisons",
             "Initializers against each other",
             "How likely one initializer beats another at the same seed under the same loss, with its 95 % interval.",
             lambda sweep, _: comparisons(sweep.comparisons, by="initializer"),
+            lambda sweep: _has_pairs(sweep, "initializer"),
         ),
         FigureEntry(
             "pinned_sides",
@@ -128,10 +136,15 @@ def figure_of(name: str, sweep: RecordedSweep, data: Path | None = None) -> Figu
     return FIGURES[name].draw(sweep, sweep.dataset(data))
 
 
+def telling_figures(sweep: RecordedSweep) -> list[str]:
+    """The names of all figures that have something to show of this sweep."""
+    return [name for name, entry in FIGURES.items() if entry.shows(sweep)]
+
+
 def write_figures(
     sweep: RecordedSweep,
     folder: Path,
-    names: Iterable[str] = tuple(FIGURES),
+    names: Iterable[str] | None = None,
     formats: Iterable[str] = FORMATS,
     dataset: Dataset | None = None,
 ) -> Iterator[Path]:
@@ -140,7 +153,7 @@ def write_figures(
     Args:
         sweep: as `bboxbench.experiments.recorded.read_sweep` gives it.
         folder: made if need be.
-        names: keys of `FIGURES`; by default all.
+        names: keys of `FIGURES`; by default `telling_figures`.
         formats: of `FORMATS`; by default all.
         dataset: the sweep's pictures, where they were found.
 
@@ -148,7 +161,7 @@ def write_figures(
         InputError: there is no such figure or format; nothing of it is written.
         CannotWrite: disk full, no permission.
     """
-    wanted, kinds = list(names), list(formats)
+    wanted, kinds = telling_figures(sweep) if names is None else list(names), list(formats)
     for name in wanted:
         if name not in FIGURES:
             raise unknown_name("figure", name, FIGURES)

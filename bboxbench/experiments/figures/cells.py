@@ -41,8 +41,12 @@ PREDICTED, TRUE = "#0072B2", MUTED
 """Colours of predicted and true sides."""
 TOP = 0.3
 """Greatest share of the boxes in one bin of IoU that is drawn."""
-FULL_HEIGHT = 0.15
-"""Share of all boxes in one bin that fills half a row of `draw_sides`; more is cut off there and said in a number."""
+FULL_HEIGHT = 0.1
+"""Greatest share of all boxes in one bin that `draw_sides` draws; more is cut off there and said in a number."""
+BAR, NUMBER = 0.34, 0.43
+"""In `draw_sides`, of a row of height 1: the highest bar, and where the number of one that is cut off stands."""
+APART = 0.3
+"""Numbers nearer than this would lie on each other."""
 
 
 def states(runs: pd.DataFrame) -> pd.Series[str]:
@@ -100,14 +104,15 @@ def draw_distribution(
         box = Rectangle((first, y - BOX), third - first, 2 * BOX, facecolor=GRID, edgecolor=MUTED, linewidth=0.5)
         box.set(zorder=0.9, clip_on=False)
         axis.add_patch(box)
-        axis.plot([median, median], [y - BAND, y + BAND], color=INK, linewidth=1.5, clip_on=False, zorder=3)
+        # Behind the dots: of few seeds the median is one of them, and a failed run has the colour of ink.
+        axis.plot([median, median], [y - BAND, y + BAND], color=INK, linewidth=1.5, clip_on=False, zorder=1.5)
     for name, (colour, marker) in OUTCOME_STYLE.items():
         mine = np.asarray(state == name)
         if mine.any():
-            dots = {"marker": marker, "markersize": size, "markeredgewidth": 0 if marker != "x" else 1.2}
-            axis.plot(
-                accuracy[mine], heights[mine], linestyle="", color=colour, alpha=0.85, clip_on=False, zorder=2, **dots
-            )
+            dots = {"marker": marker, "markersize": size, "linestyle": "", "color": colour}
+            # A rim of paper keeps dots apart that touch each other or the stroke.
+            dots |= {"markeredgewidth": 1.2} if marker == "x" else {"markeredgewidth": 0.4, "markeredgecolor": PAPER}
+            axis.plot(accuracy[mine], heights[mine], clip_on=False, zorder=2, **dots)
 
 
 def draw_curves(axis: Axes, epochs: pd.DataFrame, runs: pd.DataFrame, *, measure: str = "val_box_accuracy") -> None:
@@ -139,8 +144,8 @@ def draw_iou_histogram(axis: Axes, histogram: pd.DataFrame, runs: pd.DataFrame, 
         axis: x is the IoU, y the share of the test pictures in a bin.
         histogram: rows of iou_histogram.csv; those of other runs are passed over. Failed runs have none.
         runs: the cell's rows of runs.csv.
-        top: the greatest share that is drawn; bins whose mean is above are cut off there, and a number says what they
-            hold together.
+        top: the greatest share that is drawn; bins whose mean is above are cut off there, and a number says what
+            neighbours hold together, and from where to where they reach.
     """
     there = histogram[histogram["run_id"].isin(runs["run_id"])]
     if not len(there):
@@ -154,9 +159,20 @@ def draw_iou_histogram(axis: Axes, histogram: pd.DataFrame, runs: pd.DataFrame, 
     for run_id, share in shares.items():
         axis.stairs(share, edges, color=OUTCOME_STYLE[state[run_id]][0], linewidth=0.7, alpha=0.7)
     axis.stairs(mean, edges, color=INK, linewidth=1.0)
-    cut = np.flatnonzero(mean > top)
-    if len(cut):
-        _say_share(axis, mean[cut].sum(), (edges[cut[0]], edges[cut[-1] + 1]), top * 0.93)
+    for first, last in _neighbours(mean > top):
+        low, high = edges[first], edges[last + 1]
+        right = low + high < 1
+        axis.annotate(
+            f"{100 * mean[first : last + 1].sum():.0f} % in {low:g} to {high:g}",
+            (high if right else low, top * 0.93),
+            (2 if right else -2, 0),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="center",
+            fontsize=6.5,
+            color=INK,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
+        )
     threshold = float(runs["iou_threshold"].dropna().iloc[0])
     axis.axvline(threshold, color=MUTED, linewidth=0.6, linestyle=(0, (2, 2)), alpha=0.7, zorder=0.6)
     axis.set_ylim(0, top)
@@ -165,8 +181,8 @@ def draw_iou_histogram(axis: Axes, histogram: pd.DataFrame, runs: pd.DataFrame, 
 def draw_sides(axis: Axes, sides: pd.DataFrame) -> None:
     """Where the four sides of the boxes lie across the picture: predicted above each line, true below it.
 
-    A bin that holds more than 15 % of all boxes is cut off there; the outermost ones then say how many they hold, for
-    sides pinned to the border make such a spike at 0 or 1.
+    A bin that holds more than a tenth of all boxes is cut off there, and a number says what it holds, together with
+    neighbours that are cut off, too: sides pinned to the border make such a spike at 0 or 1.
 
     Args:
         axis: x is the place, 0 the left or top edge of the picture, 1 the right or bottom one; a row a side.
@@ -183,28 +199,28 @@ def draw_sides(axis: Axes, sides: pd.DataFrame) -> None:
             share = mine[name].to_numpy(float)
             if np.isnan(share).any():
                 continue
-            height = np.minimum(share / FULL_HEIGHT, 1.0) * 0.44
+            height = np.minimum(share / FULL_HEIGHT, 1.0) * BAR
             axis.stairs(row + up * height, edges, baseline=row, fill=True, color=colour, alpha=0.85)
-            for k in {0, len(share) - 1}:
-                if share[k] > FULL_HEIGHT:
-                    _say_share(axis, share[k], (edges[k], edges[k + 1]), row + up * 0.25)
+            _say_shares(axis, share, edges, row + up * NUMBER)
         axis.plot([0, 1], [row, row], color=MUTED, linewidth=0.5)
     axis.set(xlim=(0, 1), ylim=(len(SIDES) - 0.5, -0.5), yticks=range(len(SIDES)), yticklabels=SIDES)
     axis.tick_params(axis="y", left=False)
     axis.spines["left"].set_visible(False)
 
 
-def _say_share(axis: Axes, share: float, bounds: tuple[float, float], y: float) -> None:
-    """The number beside bins that were cut off, on their side towards the middle."""
-    right = sum(bounds) < 1
-    axis.annotate(
-        f"{100 * share:.0f} %",
-        (bounds[1] if right else bounds[0], y),
-        (2 if right else -2, 0),
-        textcoords="offset points",
-        ha="left" if right else "right",
-        va="center",
-        fontsize=6.5,
-        color=INK,
-        bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
-    )
+def _neighbours(cut: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last index of each stretch of neighbours that are true."""
+    steps = np.flatnonzero(np.diff(np.concatenate([[False], cut, [False]]).astype(int)))
+    return [(int(first), int(end) - 1) for first, end in zip(steps[::2], steps[1::2], strict=True)]
+
+
+def _say_shares(axis: Axes, share: Array, edges: Array, y: float) -> None:
+    """What bars that are cut off hold, beyond their ends, where nothing else is drawn; the greatest first."""
+    said: list[float] = []
+    stretches = [(float(share[a : b + 1].sum()), a, b) for a, b in _neighbours(share > FULL_HEIGHT)]
+    for held, first, last in sorted(stretches, reverse=True):
+        middle = (edges[first] + edges[last + 1]) / 2
+        x, way = (0.0, "left") if middle < 0.1 else (1.0, "right") if middle > 0.9 else (middle, "center")
+        if all(abs(x - other) > APART for other in said):
+            said.append(x)
+            axis.text(x, y, f"{100 * held:.0f} %", ha=way, va="center", fontsize=6.5, color=INK)

@@ -58,6 +58,12 @@ def _forest(table: pd.DataFrame, pairs: pd.Series, by: str) -> Figure:
     groups = list(dict.fromkeys(table["where"]))
     tested = bool(table["p_value_holm"].notna().any())
     handles = [_dot(True, "p < 0.05 after Holm's correction"), _dot(False, "p of 0.05 or more")] if tested else []
+    ways = {_way(row[VALUE], turned[row["a"], row["b"]]) for _, row in table.iterrows()}
+    handles += [
+        Line2D([], [], color=colour, linewidth=1.6, label=name)
+        for colour, name in ((BETTER, "first ahead"), (WORSE, "second ahead"), (MUTED, "neither"))
+        if colour in ways
+    ]
     least, most = table["seeds"].min(), table["seeds"].max()
     seeds = f"{least} to {most} seeds" if least < most else f"{most} seeds" if most > 1 else "1 seed"
     untested = "" if tested else "; too few for a test"
@@ -75,7 +81,7 @@ def _forest(table: pd.DataFrame, pairs: pd.Series, by: str) -> Figure:
 
 def _draw_interval(axis: Axes, row: pd.Series, y: int, turned: bool) -> None:
     value, low, high = (1 - row[VALUE], 1 - row[HIGH], 1 - row[LOW]) if turned else (row[VALUE], row[LOW], row[HIGH])
-    colour = BETTER if value > 0.5 else WORSE if value < 0.5 else MUTED
+    colour = _way(row[VALUE], turned)
     sure = bool(row["p_value_holm"] < SIGNIFICANT)
     axis.plot([low, high], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt", alpha=0.7, clip_on=False)
     axis.plot(
@@ -89,6 +95,12 @@ def _draw_interval(axis: Axes, row: pd.Series, y: int, turned: bool) -> None:
         clip_on=False,
         zorder=3,
     )
+
+
+def _way(value: float, turned: bool) -> str:
+    """The colour of who is ahead of whom, the first of a row being the second of the table where it is turned."""
+    ahead = value - 0.5 if not turned else 0.5 - value
+    return BETTER if ahead > 0 else WORSE if ahead < 0 else MUTED
 
 
 def _dot(filled: bool, label: str) -> Line2D:

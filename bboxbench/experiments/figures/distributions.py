@@ -56,7 +56,7 @@ def box_accuracy(runs: pd.DataFrame) -> Figure:
     grid = rows_grid(losses, groups, words, row=_row_height(len(losses), len(seeds)))
     for group, axis in zip(groups, grid.axes.flat, strict=False):
         axis.set_xlim(0, 1)
-        axis.set_xticks([0, 0.5, CONVERGED_ACCURACY], ["0", "0.5", f"{CONVERGED_ACCURACY:g}"])
+        axis.set_xticks([0, 0.5, CONVERGED_ACCURACY, 1], ["0", "0.5", f"{CONVERGED_ACCURACY:g}", "1"])
         for y, loss in enumerate(losses):
             mine = runs[(labels["group"] == group) & (labels["loss"] == loss)]
             draw_distribution(axis, mine, y=y, seeds=seeds, size=4.5 if len(losses) <= 8 else 4.0)
@@ -199,7 +199,16 @@ def last_epochs(epochs: pd.DataFrame, runs: pd.DataFrame) -> Figure:
             span = (table["high"] - table["low"])[mine].dropna()
             if len(span):
                 axis.text(1.03, y, f"{span.median():.2f}", va="center", ha="left", fontsize=7, color=MUTED)
+            elif mine.any():
+                axis.text(0.5, y, _why_none(state[mine]), va="center", ha="center", fontsize=7, color=MUTED)
     return grid.figure
+
+
+def _why_none(state: pd.Series) -> str:
+    """Why no run of a cell has epochs to look at."""
+    if state.isin(["diverged", "failed"]).all():
+        return f"{' or '.join(dict.fromkeys(state))} before"
+    return f"fewer than {LAST} epochs"
 
 
 def threshold_of(runs: pd.DataFrame) -> float:

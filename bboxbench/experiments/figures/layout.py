@@ -118,6 +118,7 @@ def grid(
     right: float = 0.25,
     gaps: tuple[float, float] = (0.2, 0.2),
     share: bool = True,
+    least: float = LEAST_WIDTH,
 ) -> Grid:
     """Axes in rows and columns; all lengths in inches.
 
@@ -130,9 +131,10 @@ def grid(
         right: margin.
         gaps: between columns and between rows.
         share: whether all have the same limits.
+        least: width of the figure; narrower axes are widened to it.
     """
     rows, columns = shape
-    across = max(size[0], (LEAST_WIDTH - left - right - gaps[0] * (columns - 1)) / columns)
+    across = max(size[0], (least - left - right - gaps[0] * (columns - 1)) / columns)
     width = left + columns * across + (columns - 1) * gaps[0] + right
     entries, deep = _legend_shape([str(each.get_label()) for each in words.handles], width)
     top = 0.12 + (0.08 + 0.17 * deep if deep else 0.0) + titles

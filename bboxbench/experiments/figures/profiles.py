@@ -17,6 +17,8 @@ __all__ = ["performance_profiles"]
 BANDS = 8
 """With more losses than these the bands would cover each other, and are left out."""
 COLUMNS = 2
+THRESHOLDS = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Marked along x: profiles are known from the first to the last."""
 ENTRY = 0.175
 """Height of an entry in the legend of many losses, in inches."""
 
@@ -52,13 +54,13 @@ def performance_profiles(histogram: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         left=0.75,
         right=0.15 + names * -(-len(losses) // deep) if many else 0.25,
         titles=0.1 + 0.15 * max(title.count("\n") + 1 for title in titles),
-        gaps=(0.3, 0.5),
+        gaps=(0.55, 0.5),
     )
     for axis in made.axes.flat[len(groups) :]:
         axis.set_axis_off()
     for group, title, axis in zip(groups, titles, made.axes.flat, strict=False):
         axis.set_title(title)
-        axis.set(xlim=(0, 1), ylim=(0, 1))
+        axis.set(xlim=(THRESHOLDS[0], THRESHOLDS[-1]), ylim=(0, 1))
         axis.grid(axis="y")
         axis.axvline(threshold_of(runs), color=MUTED, linewidth=0.6, linestyle=(0, (2, 2)), zorder=0.6)
         for k, loss in enumerate(losses):
@@ -74,7 +76,7 @@ def performance_profiles(histogram: pd.DataFrame, runs: pd.DataFrame) -> Figure:
                 axis.fill_between(profile.thresholds, profile.low, profile.high, color=colour, alpha=0.14, linewidth=0)
     for axis in made.axes.flat[max(0, len(groups) - columns) : len(groups)]:
         axis.tick_params(labelbottom=True)
-    made.axes[0, 0].set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+    made.axes[0, 0].set_xticks(THRESHOLDS, [f"{at:g}" for at in THRESHOLDS])
     if many:
         corner = made.axes[0, -1]
         columns = -(-len(losses) // deep)

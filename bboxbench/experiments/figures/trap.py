@@ -16,9 +16,12 @@ from bboxbench.experiments.figures.style import INK, MUTED, OUTCOME_STYLE, PAPER
 
 __all__ = ["accuracy_trap"]
 
+SIDE = 4.4
+"""Of its square, in inches."""
+
 
 @in_style
-def accuracy_trap(runs: pd.DataFrame, baselines: pd.DataFrame | None = None) -> Figure:
+def accuracy_trap(runs: pd.DataFrame, baselines: pd.DataFrame | None = None, *, side: float = SIDE) -> Figure:
     """Every run once: across, the share of boxes that are right; up, what Keras's ``accuracy`` reads on the same boxes.
 
     Where Keras's number meant boxes, all runs would lie on the diagonal. The run farthest above it is named.
@@ -26,6 +29,7 @@ def accuracy_trap(runs: pd.DataFrame, baselines: pd.DataFrame | None = None) -> 
     Args:
         runs: runs.csv. Failed runs have neither number and are left out.
         baselines: baselines.csv, whose boxes are the same for every picture; None draws none.
+        side: of its square in inches: a small one can still be read on a phone.
     """
     there = runs[runs["status"] == "ok"]
     if not len(there):
@@ -40,7 +44,7 @@ def accuracy_trap(runs: pd.DataFrame, baselines: pd.DataFrame | None = None) -> 
         "what Keras shows for metrics=['accuracy']",
         handles,
     )
-    made = grid((1, 1), (4.4, 4.4), words, left=0.8, right=0.4)
+    made = grid((1, 1), (side, side), words, left=0.75, right=0.3, least=0.0)
     axis = made.axes[0, 0]
     axis.set(xlim=(0, 1), ylim=(0, 1), xticks=np.linspace(0, 1, 6), yticks=np.linspace(0, 1, 6))
     axis.grid()
@@ -97,8 +101,9 @@ def _name_worst(axis: Axes, across: np.ndarray, up: np.ndarray) -> None:
         return
     x, y = float(across[worst]), float(up[worst])
     left = x < 0.5
+    gap = " " if left else "\n"  # between the run and the left edge there is less room
     axis.annotate(
-        f"Keras reads {y:.2f},\n{100 * x:.0f} % of the boxes are right",
+        f"Keras reads {y:.2f},\n{100 * x:.0f} % of the{gap}boxes are right",
         (x, y),
         (x + (0.12 if left else -0.12), max(0.06, y - 0.06)),
         arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.8, "shrinkB": 4},

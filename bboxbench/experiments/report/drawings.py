@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from bboxbench.experiments.cells import CELL, conditions
 from bboxbench.experiments.figures.cells import draw_curves, draw_distribution, draw_iou_histogram, draw_sides
+from bboxbench.experiments.figures.curves import epoch_limits, rows_by_run, rows_of
 from bboxbench.experiments.figures.files import svg_text
 from bboxbench.experiments.figures.profiles import performance_profiles
 from bboxbench.experiments.figures.style import style
@@ -41,7 +42,9 @@ class Shape(NamedTuple):
 
 
 STRIP, WIDE_STRIP = Shape(2.7, 0.82, 0.12, 0.23), Shape(4.5, 0.86, 0.12, 0.25)
-PANEL, SIDES = Shape(2.7, 1.55, 0.42, 0.37), Shape(4.2, 2.1, 0.55, 0.37)
+PANEL, SIDES = Shape(2.7, 1.55, 0.42, 0.37), Shape(4.2, 4.0, 0.55, 0.37)
+TRAP = 3.0
+"""Side of the trap's square in inches: its words can be read where it fills a phone."""
 FEW_GROUPS = 2
 """With so many columns, or fewer, the grid has room for wide strips."""
 
@@ -83,14 +86,12 @@ def strips(cells: Sequence[Cell]) -> list[str]:
 def curves(cells: Sequence[Cell], epochs: pd.DataFrame) -> list[str]:
     """Each cell's validation box accuracy over the epochs, a line a seed, as SVG."""
     last = int(epochs["epoch"].max()) if len(epochs) else 1
-    by_run = dict(tuple(epochs.groupby("run_id", sort=False)))
+    by_run, limits = rows_by_run(epochs), epoch_limits(epochs)
 
     def one(cell: Cell) -> str:
-        mine = [by_run[run_id] for run_id in cell.runs["run_id"] if run_id in by_run]
-
         def draw(axis: Axes) -> None:
-            draw_curves(axis, pd.concat(mine) if mine else epochs.iloc[:0], cell.runs)
-            axis.set(xlim=(1, max(last, 2)), ylim=(0, 1), yticks=[0, 0.5, 1], yticklabels=["0", "0.5", "1"])
+            draw_curves(axis, rows_of(by_run, cell.runs, epochs), cell.runs)
+            axis.set(xlim=limits, ylim=(0, 1), yticks=[0, 0.5, 1], yticklabels=["0", "0.5", "1"])
             axis.set_xticks(_whole_ticks(last))
             axis.tick_params(labelsize=7.5, length=2.5, pad=2)
             axis.set_xlabel("epoch", fontsize=7.5, labelpad=1)
@@ -109,13 +110,11 @@ def _whole_ticks(last: int) -> list[int]:
 
 def histograms(cells: Sequence[Cell], histogram: pd.DataFrame) -> list[str]:
     """Each cell's distribution of the IoU over the test pictures, as SVG."""
-    by_run = dict(tuple(histogram.groupby("run_id", sort=False)))
+    by_run = rows_by_run(histogram)
 
     def one(cell: Cell) -> str:
-        mine = [by_run[run_id] for run_id in cell.runs["run_id"] if run_id in by_run]
-
         def draw(axis: Axes) -> None:
-            draw_iou_histogram(axis, pd.concat(mine) if mine else histogram.iloc[:0], cell.runs)
+            draw_iou_histogram(axis, rows_of(by_run, cell.runs, histogram), cell.runs)
             axis.set(xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0", "0.5", "1"])
             axis.set(yticks=[0, 0.15, 0.3], yticklabels=["0", "15 %", "30 %"])
             axis.tick_params(labelsize=7.5, length=2.5, pad=2)
@@ -165,7 +164,7 @@ def trap(sweep: RecordedSweep) -> str:
     """Keras's accuracy against box accuracy of every run, as SVG."""
     ok = sweep.runs["status"] == "ok"
     label = f"Keras's accuracy against box accuracy of {count(int(ok.sum()), 'run')}; the widest gaps are in the table"
-    return svg_text(accuracy_trap(sweep.runs, sweep.baselines), label=label, prefix="trap")
+    return svg_text(accuracy_trap(sweep.runs, sweep.baselines, side=TRAP), label=label, prefix="trap")
 
 
 def profiles(sweep: RecordedSweep) -> list[tuple[str, str]]:
