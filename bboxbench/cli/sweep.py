@@ -226,7 +226,7 @@ def _dry_run(console: Console, spec: SweepSpec, out: Path | None) -> None:
 
 
 def _conclude(console: Console, result: SweepResult, shown: str) -> None:
-    """The summary and the paths."""
+    """The summary, and what to open."""
     from rich.console import Console as RichConsole
 
     from bboxbench.cli.table import summary
@@ -234,14 +234,24 @@ def _conclude(console: Console, result: SweepResult, shown: str) -> None:
 
     if shown == "markdown":
         console.show(markdown_summary(result).rstrip("\n"))
-        for path in result.written:  # stdout may go straight into a pull request
-            console.say(f"  {path}")
+        for line in _what_to_open(result):  # stdout may go straight into a pull request
+            console.say(line)
     elif not console.as_json:
         # Off a terminal Rich would assume 80 columns and fold names; a file has room.
         wide = console.stdout if console.stdout.is_terminal else RichConsole(width=140, highlight=False)
         wide.print(summary(result, wide.width))
         console.show("")
-        for path in result.written:
-            console.show(f"  {path}")
+        for line in _what_to_open(result):
+            console.show(line)
     cells = result.distribution.to_dict("records")
     console.event("done", folder=str(result.folder), cells=cells, written=[str(path) for path in result.written])
+
+
+def _what_to_open(result: SweepResult) -> list[str]:
+    """What was written, the page that explains it first."""
+    by_kind = {kind: [path for path in result.written if path.suffix == kind] for kind in (".html", ".csv")}
+    figures = [path for path in result.written if path.suffix in (".png", ".svg")]
+    lines = [f"Open {path} in a browser: the report." for path in by_kind[".html"]]
+    if figures:
+        lines.append(f"{len(figures)} {'file' if len(figures) == 1 else 'files'} of figures in {figures[0].parent}")
+    return [*lines, *(f"Table: {path}" for path in by_kind[".csv"])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from bboxbench import __version__
 from bboxbench.boxes import to_pixels
 from bboxbench.data_gen import Dataset, generate, open_dataset
 from bboxbench.data_gen.shards import split_ranges
-from bboxbench.errors import one_line
+from bboxbench.errors import CannotWrite, one_line
 from bboxbench.experiments.baselines import baselines_table
 from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine, fallbacks
 from bboxbench.experiments.estimate import Estimate, estimate
@@ -266,14 +267,25 @@ def _keep(
 
 
 def _report(folder: Path, dataset: Dataset, listener: Listener) -> tuple[Path, ...]:
-    """All figures and the page; where that fails the sweep stands all the same, and a warning says how to try again."""
+    """The page and all figures; where that fails the sweep stands all the same, and a warning says how to try again.
+
+    Raises:
+        CannotWrite: disk full, no permission: that is no fault of the drawing, and the next file would not fit, either.
+    """
+    made: list[Path] = []
     try:
         sweep = read_sweep(folder)
-        drawn = list(write_figures(sweep, folder / "report", dataset=dataset))
-        return (drawn[0], write_page(sweep, dataset))
+        made.append(write_page(sweep, dataset))
+        made.extend(write_figures(sweep, folder / "report", dataset=dataset))
+    except CannotWrite:
+        raise
     except Exception as error:
-        listener.warning(f"The report was not made ({one_line(error)}). Try again: bboxbench report {folder}")
-        return ()
+        place = shlex.quote(str(folder))
+        listener.warning(
+            f"The report was not made whole ({one_line(error)}). Try again: bboxbench report {place} makes the page, "
+            f"bboxbench plot {place} all the figures."
+        )
+    return tuple(made)
 
 
 def _conclude(

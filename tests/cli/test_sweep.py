@@ -55,9 +55,13 @@ def test_a_sweep_prints_plan_table_and_paths(
     assert "1 diverged" in out
     assert "0 of 1  0.00 to 0.79" in out
     assert "mean box" in out
-    for name in ("runs.csv", "distribution.csv", "report/box_accuracy.png"):
+    for name in ("runs.csv", "distribution.csv", "report/index.html"):
         assert str(tmp_path / "r" / name) in out.replace("\n", "")
         assert (tmp_path / "r" / name).exists()
+    figures = [path for path in (tmp_path / "r" / "report").iterdir() if path.suffix in (".png", ".svg")]
+    said = out.replace("\n", "")
+    assert f"{len(figures)} files of figures in {tmp_path / 'r' / 'report'}" in said
+    assert said.index(f"Open {tmp_path / 'r' / 'report' / 'index.html'} in a browser") < said.index("files of figures")
 
 
 def test_the_summary_as_markdown_is_all_that_stands_on_stdout(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bboxbench.errors import CannotWrite
 from bboxbench.experiments import sweep
 from bboxbench.experiments.estimate import Estimate
 from bboxbench.experiments.listener import Listener
@@ -46,5 +47,19 @@ def test_a_page_that_cannot_be_made_is_one_warning_and_the_sweep_stands(
     assert not (tmp_path / "r" / PAGE).exists()
     assert tmp_path / "r" / PAGE not in result.written
     assert hearing.warnings == [
-        f"The report was not made (RuntimeError: drawn wrong). Try again: bboxbench report {tmp_path / 'r'}"
+        f"The report was not made whole (RuntimeError: drawn wrong). Try again: bboxbench report {tmp_path / 'r'} "
+        f"makes the page, bboxbench plot {tmp_path / 'r'} all the figures."
     ]
+
+
+def test_a_full_disk_is_told_from_a_page_that_cannot_be_made(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Path:
+        raise CannotWrite("no space is left")
+
+    monkeypatch.setattr(sweep, "write_page", full)
+    monkeypatch.setattr(sweep, "estimate", lambda *_: Estimate(0.0, {}))
+    with pytest.raises(CannotWrite, match="no space is left"):
+        run_sweep(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r")
+    assert (tmp_path / "r" / "runs.csv").exists()
