@@ -40,8 +40,8 @@ The same command goes on where it stopped. More seeds, losses or initializers ad
 pictures are refused, and the difference is named. A torn last line of the journal, left by a kill or a power cut, is set
 aside in a file beside it.
 
-When a sweep ends it prints a summary: a line a cell with its outcomes, its median and their intervals, then which loss comes
-first under each condition. `--format markdown` prints it as Markdown for a pull request, alone on stdout.
+When a sweep ends it prints a summary: a line a cell with its outcomes, its median and their intervals, then which loss is
+ahead under each condition, or that the seeds do not tell. `--format markdown` prints it as Markdown for a pull request, alone on stdout.
 [statistics.md](statistics.md) says what every figure means.
 
 `sweep --json` prints JSON Lines on stdout: `plan`, `epoch`, `run` (a row of `runs.csv`), `warning`, `done`; each object

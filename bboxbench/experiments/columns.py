@@ -105,7 +105,8 @@ COMPARED = {
 """What every comparison has, whether of a pair or of a cell and its rival."""
 
 RIVAL = {
-    "rival": "the strongest other loss under the same conditions: most converged, then the highest median box accuracy",
+    "rival": "strongest other loss under the same conditions: highest converged_rate_low, then box_accuracy_median; "
+    "a cell with at most half as many runs as another stands behind",
     "rival_seeds": "seeds that both have",
     "rival_wins": "seeds in which the rival's box accuracy is higher",
     "rival_ties": "in which they are equal",

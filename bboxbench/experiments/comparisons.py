@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bboxbench.experiments.cells import STRENGTH, box_accuracies, conditions, without_initializer
+from bboxbench.experiments.cells import box_accuracies, by_strength, conditions, without_initializer
 from bboxbench.experiments.columns import COMPARED, COMPARISONS
 from bboxbench.experiments.statistics import holm, paired_sign_flip, power, probability_of_improvement
 
-__all__ = ["SIGNIFICANT", "against_rival", "comparisons_table", "seen_from", "told_apart"]
+__all__ = ["SIGNIFICANT", "against_rival", "comparisons_table", "seen_from", "told_apart", "verdict"]
 
 SIGNIFICANT = 0.05
 """A p-value below this, after the correction, is told."""
@@ -79,10 +79,10 @@ def _compared(a: Any, b: Any) -> dict[str, Any]:
 
 
 def told_apart(pair: Mapping[Any, Any]) -> bool:
-    """Whether a comparison ends below 0.05 after the correction, and its interval leaves out one half on the same side.
+    """Whether a comparison ends below 0.05 after the correction, and its interval leaves out one half.
 
-    The test is about the mean difference, the interval about wins. A few large wins beside many small losses have a mean
-    on the one side and wins on the other: who is better then depends on what is asked, so the two are not told apart.
+    The test is about the mean difference, the interval about wins. A few large wins beside many small losses have a
+    mean on the one side and wins on the other: who is better depends on what is asked. So the two must agree.
 
     Args:
         pair: with the columns of `COMPARISONS`, or those of a cell's rival.
@@ -93,6 +93,17 @@ def told_apart(pair: Mapping[Any, Any]) -> bool:
     mean = float(pair["mean_difference"])
     low, high = (float(pair[f"probability_of_improvement_{end}"]) for end in ("low", "high"))
     return (low > 0.5 and mean > 0) or (high < 0.5 and mean < 0)
+
+
+def verdict(pair: Mapping[Any, Any]) -> str:
+    """What a comparison says of its first cell: ``ahead``, ``behind`` or ``not told apart``, as `told_apart` has it.
+
+    Args:
+        pair: with the columns of `COMPARISONS`, or those of a cell's rival.
+    """
+    if not told_apart(pair):
+        return "not told apart"
+    return "ahead" if float(pair["probability_of_improvement"]) > 0.5 else "behind"
 
 
 def seen_from(name: str, pair: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -122,29 +133,33 @@ def seen_from(name: str, pair: Mapping[Any, Any]) -> dict[Any, Any]:
 def against_rival(cells: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
     """Each cell against the strongest other loss under the same conditions.
 
-    The strongest has most converged runs, among equal ones the highest median of box accuracy, then of mean IoU.
+    Which is strongest is what `by_strength` says.
 
     Args:
-        cells: a row a cell, with its columns and those of `STRENGTH`.
+        cells: a row a cell, with its columns, ``runs`` and those of `STRENGTH`.
         comparisons: the `comparisons_table` of the same runs.
 
     Returns:
         Indexed like ``cells``: ``rival``, ``rival_seeds``, ``rival_wins``, ``rival_ties``, ``rival_losses``, then
-        ``mean_difference`` and ``probability_of_improvement`` of the cell over its rival, the latter with low and high, ``p_value``, ``p_value_holm``,
-        ``power``. Missing where no other loss shares a seed.
+        ``mean_difference`` and ``probability_of_improvement`` (with low and high) of the cell over its rival,
+        ``p_value``, ``p_value_holm``, ``power``. Missing where no other loss shares a seed.
     """
     rows: list[dict[str, Any]] = []
     labels = conditions(cells)
-    strongest = cells.assign(**labels).sort_values(STRENGTH, ascending=False, kind="stable")
+    strongest = {group: list(by_strength(cells[mine]).index) for group, mine in _members(labels["group"])}
     pairs = {(row["where"], row["a"], row["b"]): row for row in _rows(comparisons[comparisons["by"] == "loss"])}
     for loss, group in zip(labels["loss"], labels["group"], strict=True):
         found: dict[str, Any] = {}
-        for rival in strongest.loc[(strongest["group"] == group) & (strongest["loss"] != loss), "loss"]:
+        for rival in labels.loc[strongest[group], "loss"]:
             if pair := pairs.get((group, loss, rival)) or pairs.get((group, rival, loss)):
                 found = _as_rival(seen_from(loss, pair))
                 break
         rows.append(found)
     return pd.DataFrame(rows, index=cells.index)
+
+
+def _members(groups: pd.Series) -> list[tuple[str, pd.Series]]:
+    return [(group, groups == group) for group in dict.fromkeys(groups)]
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -153,11 +168,5 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _as_rival(pair: dict[str, Any]) -> dict[str, Any]:
     """A pair's row under the column names of a cell's rival, which is its ``b``."""
-    named = {
-        "rival": "b",
-        "rival_seeds": "seeds",
-        "rival_wins": "b_wins",
-        "rival_ties": "ties",
-        "rival_losses": "a_wins",
-    }
-    return {**{name: pair[column] for name, column in named.items()}, **{name: pair[name] for name in COMPARED}}
+    named = {"": "b", "_seeds": "seeds", "_wins": "b_wins", "_ties": "ties", "_losses": "a_wins"}
+    return {**{f"rival{end}": pair[each] for end, each in named.items()}, **{name: pair[name] for name in COMPARED}}

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from bboxbench.experiments.cells import CELL, STRENGTH, box_accuracies, conditions, other_axes
-from bboxbench.experiments.comparisons import told_apart
+from bboxbench.experiments.cells import CELL, box_accuracies, by_strength, conditions, other_axes
+from bboxbench.experiments.comparisons import SIGNIFICANT, verdict
 from bboxbench.experiments.outcomes import OUTCOMES, SYMPTOMS
 from bboxbench.experiments.statistics import CONFIDENCE, LEAST_SEEDS, WIN_RATE, power
 
@@ -28,7 +28,8 @@ KERAS_NOTE = (
 """What the column of `Line.keras_accuracy` is."""
 LEADERS_NOTE = (
     "In brackets: probability of improvement with its 95 % interval. p: paired sign-flip test over the seeds, "
-    "corrected by Holm for all pairs of losses."
+    "corrected by Holm for all pairs of losses. Told apart, so ahead or behind, is a pair with p below "
+    f"{SIGNIFICANT:g} and an interval without one half; not told apart does not mean alike."
 )
 """What the figures of `leaders` are."""
 
@@ -94,7 +95,7 @@ def cell_lines(sweep: Tables) -> list[Line]:
     values = {key: tuple(members) for key, members in accuracies}
     lines: list[Line] = []
     for where in dict.fromkeys(labels[group]):
-        mine = cells[labels[group] == where].sort_values(STRENGTH, ascending=False, kind="stable")
+        mine = by_strength(cells[labels[group] == where])
         for index, cell in zip(mine.index, _rows(mine), strict=True):
             key = tuple(cell[each] for each in CELL)
             lines.append(_cell_line(str(where), str(labels.loc[index, name]), cell, values.get(key, ())))
@@ -130,7 +131,7 @@ def baseline_lines(sweep: Tables) -> list[Line]:
             group="one box for every picture",
             name=f"{row['baseline']} box",
             median=f"{float(row['box_accuracy']):.3f}",
-            otherwise="ignores the picture",
+            otherwise="blind",
             keras_accuracy=f"{float(row['keras_accuracy']):.2f}",
             accuracies=(float(row["box_accuracy"]),),
         )
@@ -139,8 +140,9 @@ def baseline_lines(sweep: Tables) -> list[Line]:
 
 
 def leaders(sweep: Tables) -> list[str]:
-    """Who comes first under each condition and how sure that is, a sentence each; none where no two losses met.
+    """Who is ahead under each condition and how sure that is, a sentence each; none where no two losses met.
 
+    The strongest loss against the strongest other one, in the words of the report: ahead, behind, not told apart.
     One seed has no leader, for nobody knows what the next one brings.
     """
     cells = sweep.distribution
@@ -150,7 +152,7 @@ def leaders(sweep: Tables) -> list[str]:
         return []
     said = []
     for where in dict.fromkeys(labels["group"]):
-        best = next(iter(_rows(cells[labels["group"] == where].sort_values(STRENGTH, ascending=False, kind="stable"))))
+        best = next(iter(_rows(by_strength(cells[labels["group"] == where]))))
         if best["rival_seeds"] > 1:
             said.append(_leads(str(where), best))
     if seeds < LEAST_SEEDS:
@@ -184,23 +186,20 @@ def _rates(cells: pd.DataFrame) -> str:
 
 
 def _leads(where: str, cell: dict[str, Any]) -> str:
+    loss, rival = cell["loss"], cell["rival"]
     wins, seeds, ties = (int(cell[name]) for name in ("rival_losses", "rival_seeds", "rival_ties"))
     if ties == seeds:
-        return f"Under {where} {cell['loss']} and {cell['rival']} are equal in all {seeds} seeds."
+        return f"Under {where} {loss} and {rival} are equal in all {seeds} seeds."
+    which = verdict(cell)
     tied = f", {ties} tied" if ties else ""
     better, low, high = (cell[f"probability_of_improvement{end}"] for end in ("", "_low", "_high"))
-    said = (
-        f"Under {where} {cell['loss']} comes first: better than {cell['rival']} in {wins} of {seeds} seeds{tied} "
-        f"({better:.2f}, {low:.2f} to {high:.2f})"
-    )
     p = float(cell["p_value_holm"])
-    if math.isnan(p):
-        return f"{said}."
-    said += f", p {f'{p:.2g}' if p >= SMALLEST_P else f'< {SMALLEST_P:g}'}"
-    if not told_apart(cell):
-        return f"{said}: not told apart."
+    test = "no test" if math.isnan(p) else f"p {f'{p:.2g}' if p >= SMALLEST_P else f'< {SMALLEST_P:g}'}"
+    figures = f"better in {wins} of {seeds} seeds{tied} ({better:.2f}, {low:.2f} to {high:.2f}), {test}."
+    if which == "not told apart":
+        return f"Under {where} {loss} and {rival} are {which}: {loss} {figures}"
     # Who converges most often may still lose seed by seed.
-    return f"{said}." if better > 0.5 else f"{said}: seed by seed {cell['rival']} is better."
+    return f"Under {where} {loss} is {which}{' of' if which == 'ahead' else ''} {rival}: {figures}"
 
 
 def markdown_summary(sweep: Tables, planned: int = 0) -> str:

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from bboxbench.experiments.recorded import RecordedSweep
+from bboxbench.experiments.report.cells import cells_of as report_cells
+from bboxbench.experiments.report.ranking import rankings
 from bboxbench.experiments.summary import baseline_lines, caption, cell_lines, leaders, markdown_summary, notes
-from bboxbench.experiments.tables import BASELINES, distribution_table, runs_table
+from bboxbench.experiments.tables import BASELINES, distribution_table, histogram_table, runs_table
 
 
 @dataclass
@@ -101,32 +106,33 @@ def test_the_leader_is_named_with_its_wins_and_how_sure_that_is() -> None:
     better = RISING + np.array([1, 2, -3, 4, 5, 6, 7, 8]) / 100
     (sentence,) = leaders(sweep({"loss": "giou", "accuracy": better}, {"loss": "mse", "accuracy": RISING}))
     assert sentence == (
-        "Under glorot_uniform giou comes first: better than mse in 7 of 8 seeds (0.88, 0.53 to 0.98), p 0.039."
+        "Under glorot_uniform giou is ahead of mse: better in 7 of 8 seeds (0.88, 0.53 to 0.98), p 0.039."
     )
 
 
 def test_ties_are_said() -> None:
     better = RISING + np.array([0, 0, 1, 1, 1, 1, 1, 1]) / 100
     (sentence,) = leaders(sweep({"loss": "giou", "accuracy": better}, {"loss": "mse", "accuracy": RISING}))
-    assert "better than mse in 6 of 8 seeds, 2 tied (0.88, " in sentence
+    assert "better in 6 of 8 seeds, 2 tied (0.88, " in sentence
 
 
 def test_what_the_seeds_do_not_tell_apart_is_said_to_be_so() -> None:
     other = RISING[::-1] + 0.01
     (sentence,) = leaders(sweep({"loss": "giou", "accuracy": other}, {"loss": "mse", "accuracy": RISING}))
-    assert sentence.endswith(": not told apart.")
+    assert sentence.startswith("Under glorot_uniform giou and mse are not told apart: giou better in ")
 
 
 def test_who_converges_most_often_and_loses_seed_by_seed_is_said_to() -> None:
     steady, higher = {"loss": "mse", "accuracy": 0.91}, {"loss": "giou", "accuracy": [0.99] * 16 + [0.89] * 4}
     (sentence,) = leaders(sweep(steady, higher, seeds=20))
-    assert sentence.startswith("Under glorot_uniform mse comes first: better than giou in 4 of 20 seeds (0.20, ")
-    assert sentence.endswith(": seed by seed giou is better.")
+    assert sentence.startswith("Under glorot_uniform mse is behind giou: better in 4 of 20 seeds (0.20, ")
 
 
-def test_few_seeds_get_no_p_value_and_the_reason() -> None:
+def test_few_seeds_are_not_told_apart_and_get_the_reason() -> None:
     *said, why = leaders(sweep({"loss": "giou", "accuracy": 0.9}, {"loss": "mse"}, seeds=3))
-    assert said == ["Under glorot_uniform giou comes first: better than mse in 3 of 3 seeds (1.00, 0.44 to 1.00)."]
+    apart, figures = said[0].split(": ")
+    assert apart == "Under glorot_uniform giou and mse are not told apart"
+    assert figures == "giou better in 3 of 3 seeds (1.00, 0.44 to 1.00), no test."
     assert why.startswith("3 seeds are too few for a test, which needs 6; 20 show")
 
 
@@ -168,6 +174,51 @@ def test_one_loss_alone_has_no_leader_and_no_note_about_it() -> None:
     assert len(notes(given)) == 1
 
 
+def under_way(runs: dict[str, list[float]]) -> Sweep:
+    """A sweep whose losses have so many seeds each."""
+    longest = max(map(len, runs.values()))
+    cells = [{"loss": loss, "accuracy": scores + [0.0] * (longest - len(scores))} for loss, scores in runs.items()]
+    whole = sweep(*cells, seeds=longest).runs
+    kept = whole[[seed < len(runs[loss]) for loss, seed in zip(whole["loss"], whole["seed"], strict=True)]]
+    return Sweep(kept, distribution_table(kept), pd.DataFrame(columns=list(BASELINES)))
+
+
+@pytest.mark.parametrize(
+    "few", [[0.99], [0.99] * 2, [0.99] * 10], ids=["one of one", "two of two", "half as many, all converged"]
+)
+def test_a_few_converged_runs_do_not_stand_above_19_of_20(few: list[float]) -> None:
+    given = under_way({"giou": few, "mse": [0.95] * 19 + [0.1], "iou": [0.1] * 20})
+    assert next(iter(cell_lines(given))).name == "mse"
+    (sentence,) = leaders(given)
+    assert sentence.startswith("Under glorot_uniform mse ")
+    rivals = given.distribution.set_index("loss")["rival"]
+    assert rivals["iou"] == "mse"
+
+
+def test_a_loss_that_waits_for_its_last_seed_may_lead() -> None:
+    given = under_way({"giou": [0.95] * 19, "mse": [0.1] * 20})
+    assert [line.name for line in cell_lines(given)] == ["giou", "mse"]
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 8, 20])
+@pytest.mark.parametrize("shift", [-0.3, 0.0, 0.3])
+def test_the_summary_and_the_page_say_the_same_of_the_leader(seeds: int, shift: float) -> None:
+    scores = np.random.default_rng(seeds).uniform(0.3, 0.6, seeds)
+    noise = np.random.default_rng(7).uniform(-0.05, 0.05, seeds)
+    given = sweep(
+        {"loss": "giou", "accuracy": scores + shift + noise}, {"loss": "mse", "accuracy": scores}, seeds=seeds
+    )
+    nothing = pd.DataFrame(columns=["run_id", "epoch"])
+    page = RecordedSweep(Path(), {}, given.runs, nothing, histogram_table([]), given.baselines, {})
+    (ranking,) = rankings(report_cells(page), page.comparisons)
+    sentence = leaders(given)[0]
+    (said,) = ranking.verdicts
+    assert f" {said.head.lower()}" in sentence
+    wins = re.search(r"in \d+ of \d+ seeds", said.sentence)
+    assert wins is not None
+    assert wins.group() in sentence
+
+
 # --- Markdown ---
 
 
@@ -196,7 +247,7 @@ def test_the_markdown_table_holds_the_same_words_as_the_lines() -> None:
 
 def test_nothing_in_a_sentence_turns_into_markup() -> None:
     text = markdown_summary(sweep({"loss": "own:a*b*", "accuracy": 0.9}, {}))
-    assert "Under glorot\\_uniform own:a\\*b\\* comes first" in text
+    assert "Under glorot\\_uniform own:a\\*b\\* is ahead of mse" in text
 
 
 def test_a_sweep_without_runs_has_no_lines_and_still_a_caption() -> None:

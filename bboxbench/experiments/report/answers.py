@@ -8,7 +8,7 @@ import pandas as pd
 
 from bboxbench.experiments.figures.distributions import last_epochs_table
 from bboxbench.experiments.outcomes import CONVERGED_ACCURACY
-from bboxbench.experiments.report.cells import Cell
+from bboxbench.experiments.report.cells import Cell, strongest_first
 from bboxbench.experiments.report.words import SURE, count, interval, number
 
 __all__ = ["headline", "last_epochs", "lead", "trap"]
@@ -44,7 +44,7 @@ def lead(cells: Sequence[Cell]) -> list[str]:
     """Two or three sentences below the headline: the strongest cell, the usual failure, with counts."""
     if not cells:
         return ["The journal of this sweep has no finished run. The page fills as runs finish."]
-    best = max(cells, key=lambda cell: cell.strength)
+    best, *behind = strongest_first(cells)
     where = f"{best.loss} under {best.group}"
     converged = best.states.get("converged", 0)
     single = max(cell.n for cell in cells) == 1
@@ -52,7 +52,7 @@ def lead(cells: Sequence[Cell]) -> list[str]:
     if single and len(cells) > 1:
         first = f"{where} reached the highest box accuracy, {median}; one seed each does not say what the next brings."
     elif converged:
-        others = sum(cell.row["converged_rate"] == best.row["converged_rate"] for cell in cells) - 1
+        others = sum(cell.strength[0] == best.strength[0] for cell in behind)
         alike = f" and {count(others, 'other')}" if others else ""
         first = (
             f"{where}{alike} converged most often: in {converged} of {count(best.n, 'seed')} "

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from bboxbench.experiments.cells import CELL, STRENGTH, conditions, without_initializer
+from bboxbench.experiments.cells import CELL, STRENGTH, conditions, enough_runs, without_initializer
 from bboxbench.experiments.outcomes import OUTCOMES, SYMPTOMS
 from bboxbench.experiments.recorded import RecordedSweep
 
-__all__ = ["STATES", "Cell", "cells_of"]
+__all__ = ["STATES", "Cell", "cells_of", "strongest_first"]
 
 STATES = (*OUTCOMES, "failed")
 """What can become of a run: its outcome, or that its training raised."""
@@ -70,8 +70,15 @@ class Cell:
 
     @property
     def strength(self) -> tuple[float, ...]:
-        """What cells are ranked by: share of converged runs, then median box accuracy, then median mean IoU."""
+        """What cells are ranked by: lower end of the converged rate, then median box accuracy, then median mean IoU."""
         return tuple(float(self.row[name]) for name in STRENGTH)
+
+
+def strongest_first(cells: Iterable[Cell]) -> list[Cell]:
+    """The cells by `Cell.strength`; those without `enough_runs` beside the others stand behind them."""
+    mine = list(cells)
+    most = max((cell.n for cell in mine), default=0)
+    return sorted(mine, key=lambda cell: (enough_runs(cell.n, most), cell.strength), reverse=True)
 
 
 def cells_of(sweep: RecordedSweep) -> list[Cell]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from bboxbench.experiments.comparisons import seen_from, told_apart
-from bboxbench.experiments.report.cells import Cell
+from bboxbench.experiments.comparisons import seen_from, told_apart, verdict
+from bboxbench.experiments.report.cells import Cell, strongest_first
 from bboxbench.experiments.report.words import SURE, count, interval, listed, number
 from bboxbench.experiments.statistics import LEAST_SEEDS
 
@@ -66,10 +66,10 @@ def rankings(cells: Sequence[Cell], comparisons: pd.DataFrame) -> list[Ranking]:
 def _members(cells: Sequence[Cell], by: str, where: str, names: set[str]) -> dict[str, Cell]:
     """The cells of one comparison by the name under which the comparison knows them, best first."""
     if by == "loss":
-        mine = {cell.loss: cell for cell in cells if cell.group == where and cell.loss in names}
-    else:
-        mine = {str(cell.row["initializer"]): cell for cell in cells if cell.but_initializer == where}
-    return {name: mine[name] for name in sorted(mine, key=lambda name: mine[name].strength, reverse=True)}
+        beside = [cell for cell in cells if cell.group == where and cell.loss in names]
+        return {cell.loss: cell for cell in strongest_first(beside)}
+    mine = [cell for cell in cells if cell.but_initializer == where]
+    return {str(cell.row["initializer"]): cell for cell in strongest_first(mine)}
 
 
 def _ranking(by: str, where: str, members: dict[str, Cell], pairs: list[Row]) -> Ranking:
@@ -101,8 +101,7 @@ def _verdict(row: Row) -> Verdict:
     if p is not None and not pd.isna(p):
         said += f"; corrected p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
     # Who converges most often may still lose seed by seed.
-    way = "Ahead" if row["probability_of_improvement"] > 0.5 else "Behind"
-    return Verdict(way if told_apart(row) else "Not told apart", f"{said}.")
+    return Verdict(verdict(row).capitalize(), f"{said}.")
 
 
 def comparison_summary(comparisons: pd.DataFrame) -> str:
