@@ -22,6 +22,7 @@ from bboxbench.experiments import diagnose
 from bboxbench.experiments.diagnosis import Diagnosis, mistakes
 from bboxbench.experiments.diagnosis.advice import ADVICE
 from bboxbench.experiments.diagnosis.mistakes import KINDS
+from bboxbench.experiments.diagnosis.page import draw_page
 from bboxbench.experiments.diagnosis.reading import EXAMPLE, read_pairs
 from bboxbench.experiments.outcomes import BLIND_CORRELATION, keras_accuracy, measure
 from bboxbench.jsonl import json_line
@@ -342,6 +343,17 @@ def test_the_page_is_one_readable_png(truth: Boxes, tmp_path: Path) -> None:
         assert 1700 < image.height < 2600
         colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 20) or []}
     assert {(0, 0x72, 0xB2), (0xD5, 0x5E, 0), (0xE6, 0x9F, 0)} <= colours  # true, predicted, blind
+
+
+def test_predictions_beyond_the_picture_do_not_look_pinned_on_the_page(truth: Boxes) -> None:
+    def triangles(predicted: Boxes) -> int:
+        lines = [line for axis in draw_page(of(truth, predicted)).axes for line in axis.get_lines()]
+        return sum(len(line.get_xdata()) for line in lines if line.get_marker() in ("^", "v"))
+
+    inside = np.clip(truth + 3, 0, SIZE)
+    assert triangles(inside) == 0
+    inside[:7, 2], inside[:5, 1] = W + 1, -1
+    assert triangles(inside) == 12
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ def test_a_loss_that_is_not_finite_comes_first() -> None:
     train(callback, network(bias=float("nan")))
     assert callback.diagnosis.outcome == "diverged"
     assert said[0].startswith("Epoch 1: the loss is not finite since epoch 1; diverged. ")
-    assert said[1].startswith("Epoch 2: the loss is not finite since epoch 1; diverged. ")
+    assert said[1] == "Epoch 2: the loss is not finite since epoch 1; diverged. No predicted box is finite."
 
 
 def test_a_loss_that_was_not_finite_hides_behind_no_symptom_of_finite_boxes() -> None:

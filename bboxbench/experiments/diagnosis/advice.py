@@ -18,7 +18,7 @@ CLINGING = 0.25
 OVERSIZED = 2.0
 """The size is what is wrong where it is off by so many times as much as the place."""
 EXPLODED = 20.0
-"""The output has exploded where predictions reach so many times as far as the true boxes."""
+"""The output has exploded where predictions reach so many times as far as the picture, or all its boxes."""
 MOST = 5
 """Pieces of advice a person will read."""
 
@@ -172,7 +172,7 @@ _BY_OUTCOME = {
 def exploded(evidence: Evidence) -> bool:
     """Whether the predictions lie so far away that no picture, however bad the network, explains it."""
     reach = max(abs(side.predicted_mean) + side.predicted_std for side in evidence.sides)
-    return reach > EXPLODED * max(abs(side.true_mean) + side.true_std for side in evidence.sides)
+    return reach > EXPLODED * max(side.edges[-1] for side in evidence.sides)
 
 
 def dead(evidence: Evidence) -> bool:

@@ -128,7 +128,7 @@ class BoxDiagnosis(keras.callbacks.Callback):  # type: ignore[misc]  # Keras shi
         self.on_epoch_begin(0)
         if self.history and self.history[-1].advice:
             lines = [
-                f"{k}. {advice.do} ({cited(advice.source)})"
+                f"{k}. {advice.do} [{cited(advice.source)}]"
                 for k, advice in enumerate(self.history[-1].advice, start=1)
             ]
             self._say("\n".join(["What to try, by the last diagnosis:", *lines]))

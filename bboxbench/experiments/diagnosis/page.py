@@ -17,7 +17,7 @@ from bboxbench.boxes import Array, iou
 from bboxbench.errors import CannotWrite
 from bboxbench.experiments.diagnosis.diagnosis import Diagnosis
 from bboxbench.experiments.diagnosis.evidence import Side
-from bboxbench.experiments.diagnosis.words import cited, headline, reading, rounded, trap, verdict
+from bboxbench.experiments.diagnosis.words import cited, defined, few, headline, reading, rounded, trap, verdict
 from bboxbench.experiments.figures.style import GRID, INK, MUTED, OUTCOME_STYLE, PAPER, in_style, style
 from bboxbench.experiments.outcomes import CONVERGED_ACCURACY, HISTOGRAM_EDGES, sides_follow
 from bboxbench.files import write_atomically
@@ -72,6 +72,14 @@ def _draw(d: Diagnosis) -> tuple[Figure, float]:
     _title(figure, d)
     _numbers(figure, d)
     _legend(figure, 0.704, d.mistake is not None and d.mistake.mended is not None)
+    sides = np.array([side.edges for side in d.network.sides])
+    if ((d.predicted < sides[:, 0]) | (d.predicted > sides[:, -1])).any():
+        said = (
+            "triangles: predictions beyond the scale"
+            if None in (d.width, d.height)
+            else "triangles: beyond the picture"
+        )
+        _text(figure, RIGHT, 0.687, said, fontsize=8.5, color=MUTED, ha="right")
     columns = figure.add_gridspec(1, 4, left=LEFT, right=RIGHT, top=0.643, bottom=0.56, wspace=0.16).subplots(
         squeeze=False
     )[0]
@@ -93,7 +101,9 @@ def _text(figure: Figure, x: float, y: float, text: str, **style: Any) -> None:
 
 
 def _title(figure: Figure, d: Diagnosis) -> None:
-    colour = SLIP if d.mistake is not None else OUTCOME_STYLE[d.outcome][0]
+    colour = OUTCOME_STYLE[d.outcome][0] if defined(d) and not few(d) else MUTED
+    if d.mistake is not None:
+        colour = SLIP
     figure.add_artist(Rectangle((0, 0.988), 1, 0.012, transform=figure.transFigure, color=colour, linewidth=0))
     _text(figure, LEFT, 0.979, reading(d), fontsize=9.5, color=MUTED)
     _text(figure, LEFT, 0.96, headline(d).capitalize(), fontsize=30, fontweight="bold")
@@ -200,9 +210,6 @@ def _scatter(axis: Axes, d: Diagnosis, i: int) -> None:
     axis.grid(True)
     axis.set_xlabel("true, px")
     said = f"r = {rounded(side.correlation) if side.moves and len(usable) else '-'}"
-    beyond = ((d.predicted[usable, i] < low) | (d.predicted[usable, i] > high)).mean() if len(usable) else 0.0
-    if beyond:
-        said += f", triangles beyond: {beyond:.0%}" if beyond >= 0.01 else ", triangles beyond"
     if d.mistake is not None and d.mistake.mended is not None:
         said += f", slip undone {rounded(float(sides_follow(d.true, d.mistake.mended)[0][i]))}"
     axis.set_title(said, fontsize=10, loc="left", pad=4)

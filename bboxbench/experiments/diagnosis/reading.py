@@ -51,6 +51,7 @@ _SAME_COLUMNS = {
     "center_xywh": ("center_xywh", "center_yxhw"),
 }
 """The formats that columns with these names can be meant by."""
+_COMMA_HINT = " Write decimals with a point, not a comma."
 _EMPTY = ("", "na", "n/a", "<na>", "null", "none")
 """What stands for no number, in small letters; ``nan`` is one."""
 WANTED = "8 columns a row: 4 of the true box and 4 of the predicted one, as true_xmin, ..., pred_ymax"
@@ -99,13 +100,17 @@ def read_pairs(path: Path, box_format: str | None = None) -> Pairs:
         return _read_arrays(path, content, box_format)
     text = _text(path, content)
     first = text.lstrip("\r\n").partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    # With a semicolon or tab between numbers a comma stands within them.
+    delimiter = next((mark for mark in ";\t" if first.count(mark) >= 7), max(",;\t", key=first.count))
     lines = text.splitlines()
     # Left to itself numpy.savetxt writes spaces between numbers, and a mark before the heading.
     cells = csv.reader(lines, delimiter=delimiter) if delimiter in first else (s.lstrip("#").split() for s in lines)
     rows = [(n, row) for n, row in enumerate(cells, 1) if any(map(str.strip, row))]
     if not rows:
         raise InputError(f"Expected {WANTED}, in {path}. Received an empty file.")
+    line, cells_of_first = rows[0]
+    if _with_comma(cells_of_first[0].strip()):
+        raise InputError(f"Expected numbers in line {line} of {path}. Received '{cells_of_first[0]}'.{_COMMA_HINT}")
     heading, rows = _split_heading(rows)
     if not rows:
         raise InputError(f"Expected a row a picture below the heading of {path}. Received none.")
@@ -252,8 +257,11 @@ def _numbers(
     wanted = len(heading or rows[0][1])
     found = []
     for line, row in rows:
-        if len(row) <= max(columns):
-            raise InputError(f"Expected {wanted} numbers in line {line} of {path}. Received {len(row)} of {wanted}.")
+        if len(row) <= max(columns) or any(cell.strip() for cell in row[wanted:]):
+            hint = _COMMA_HINT if len(row) == 2 * wanted else ""
+            raise InputError(
+                f"Expected {wanted} cells in line {line} of {path}. Received {len(row)} of {wanted}.{hint}"
+            )
         numbers = []
         for place in columns:
             cell = row[place].strip()
@@ -264,10 +272,14 @@ def _numbers(
             else:
                 name = heading[place].strip() if heading else f"{place + 1}"
                 said = f"'{cell if len(cell) < 60 else cell[:57] + '...'}'" if cell else "an empty cell"
-                hint = " Write decimals with a point." if re.fullmatch(r"[-+]?\d*,\d+", cell) else ""
+                hint = _COMMA_HINT if _with_comma(cell) else ""
                 raise InputError(f"Expected a number in line {line} of {path}, column {name}. Received {said}.{hint}")
         found.append(numbers)
     return np.array(found, np.float64)
+
+
+def _with_comma(cell: str) -> bool:
+    return re.fullmatch(r"[-+]?\d*,\d+", cell) is not None
 
 
 def _is_number(cell: str) -> bool:

@@ -13,7 +13,7 @@ from bboxbench.experiments.diagnosis.mistakes import KINDS
 if TYPE_CHECKING:
     from bboxbench.experiments.diagnosis.diagnosis import Diagnosis
 
-__all__ = ["brief", "cited", "defined", "headline", "reading", "report", "rounded", "trap", "verdict"]
+__all__ = ["brief", "cited", "defined", "few", "headline", "reading", "report", "rounded", "trap", "verdict"]
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 NARROWEST = 60
@@ -48,6 +48,11 @@ def cited(source: str) -> str:
     )
 
 
+def few(d: Diagnosis) -> bool:
+    """Whether the boxes are too few to judge a network by."""
+    return d.n < FEW
+
+
 def defined(d: Diagnosis) -> bool:
     """Whether the true boxes differ, so that a correlation with them means something."""
     return any(side.moves for side in d.network.sides)
@@ -58,7 +63,7 @@ def headline(d: Diagnosis) -> str:
     if d.mistake is not None:
         what = KINDS[d.mistake.kind]
         return what if d.mistake.certain else f"{what}, it seems"
-    if d.n < FEW:
+    if few(d):
         return "too few boxes to judge"
     if not defined(d):
         return "all true boxes alike"
@@ -68,8 +73,8 @@ def headline(d: Diagnosis) -> str:
 def verdict(d: Diagnosis) -> str:
     """One to three sentences: what became of the network, or which slip hides it."""
     said = []
-    if d.n < FEW:
-        said.append(f"Only {_boxes(d.n)}: too few to judge a network by.")
+    if few(d):
+        said.append(f"Only {_boxes(d.n)}: too few to judge a network by, give all you have.")
     if d.n > 1 and not defined(d):
         said.append("All true boxes are alike, so that correlation is undefined: nothing shows if it sees the picture.")
     return " ".join([*said, *_what(d)])
@@ -92,7 +97,7 @@ def _what(d: Diagnosis) -> list[str]:
     if m.outcome != "diverged" and _beyond(d):
         return [_beyond(d)]
     share = f"only {m.box_accuracy:.0%} of the boxes have" if m.box_accuracy >= 0.01 else "hardly a box has"
-    if d.n < FEW:
+    if few(d):
         right = round(m.box_accuracy * d.n)
         share = f"{right} of {_boxes(d.n)} {'has' if right == 1 else 'have'}"
     overlap = f"an IoU of {m.iou_threshold:g} or more"
@@ -205,6 +210,8 @@ def brief(d: Diagnosis) -> str:
     """One line of an epoch: name, box accuracy and mean IoU beside those of the mean box, the symptom in words."""
     m, mean = d.network.measures, d.mean_box.measures
     lost = m.outcome == "diverged"
+    if d.network.not_finite == 1:
+        return f"{m.outcome}. {_not_finite(d)}"
     said = (
         f"{m.outcome if lost else headline(d)}. Box accuracy {m.box_accuracy:.2f} (mean box {mean.box_accuracy:.2f}), "
         f"mean IoU {m.mean_iou:.2f} ({mean.mean_iou:.2f}), correlation {rounded(m.correlation)}."
