@@ -143,6 +143,7 @@ def test_boxes_in_no_order_are_a_suspicion_and_not_a_certainty(error: float) -> 
     assert (found.mistake.kind, found.mistake.certain, found.mistake.mended) == ("rows", False, None)
     assert found.outcome == "blind"
     assert "it seems" in str(found).lower()
+    assert "may belong to other pictures" in found.to_dict()["verdict"]
 
 
 def test_predictions_below_1_for_boxes_in_pixels_are_of_another_unit_though_nothing_mends_them() -> None:
