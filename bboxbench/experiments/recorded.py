@@ -76,7 +76,13 @@ class RecordedSweep:
 
     @property
     def planned(self) -> int:
-        """Runs that the spec asks for: every combination of its axes."""
+        """Runs that are finished, and those that were asked for and are not: as many as `runs` has where none lacks.
+
+        A folder that was grown by commands with other axes was never asked for all their combinations. One that an
+        older version wrote does not say what was asked for: there it is every combination of the spec's axes.
+        """
+        if asked := self.manifest.get("runs"):
+            return len({*self._records, *asked.values()})
         return math.prod(len(self.manifest["spec"][axis]) for axis in AXES)
 
     @property
@@ -166,7 +172,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         schema = found["schema"]
         if schema == SCHEMA:
             DatasetSpec.from_dict(found["settings"]["pictures"])
-            dict(found["spec"]), str(found["settings"]["dataset_sha256"])
+            dict(found["spec"]), dict(found.get("runs", {})), str(found["settings"]["dataset_sha256"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"Expected the sweep.json of a sweep. Received: {path}, which is damaged.") from error
     if schema != SCHEMA:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ def open_results(
     dataset_sha256: str,
     environment: dict[str, Any],
     warn: Callable[[str], None] = lambda _: None,
+    planned: Mapping[str, str] | None = None,
 ) -> Iterator[ResultsFolder]:
     """Claim a new folder, or one that holds runs of the same settings on the same data.
 
@@ -69,6 +70,8 @@ def open_results(
         dataset_sha256: identity of the data set.
         environment: recorded in sweep.json.
         warn: told of a torn journal tail.
+        planned: the run_id of every run that is asked for, by a name of its cell and seed. Kept in sweep.json beside
+            those that were asked for before; of two under one name, as after a loss was edited, the newer.
 
     Raises:
         FolderConflict: other settings, another data set, something that is no sweep, or a live process writing it.
@@ -87,6 +90,7 @@ def open_results(
             "settings": {**spec.settings(), "dataset_sha256": dataset_sha256},
             "spec_sha256": spec.sha256(),
             "environment": environment,
+            "runs": {**(found or {}).get("runs", {}), **(planned or {})},
         }
         # The first thing that is written says whose folder this is: whatever happens next, it can be gone on with.
         write_atomically(path / MANIFEST, json.dumps(content, indent=2) + "\n")
@@ -144,7 +148,7 @@ def _found(path: Path, spec: SweepSpec, dataset_sha256: str) -> dict[str, Any] |
         with read_errors(manifest):
             text = manifest.read_text(encoding="utf-8")
         found = json.loads(text)
-        schema, there, _ = found["schema"], dict(found["settings"]), dict(found["spec"])
+        schema, there, _ = found["schema"], dict(found["settings"]), (dict(found["spec"]), dict(found.get("runs", {})))
     except CannotRead:
         raise
     except (ValueError, KeyError, TypeError) as error:

@@ -166,7 +166,8 @@ def run_sweep(
     pending = [run for run in runs if run.run_id not in done]
     what = _plan(spec, runs, pending, sizes, threads, available_bytes())
     machine = environment()
-    with open_results(folder, spec, dataset.sha256, machine, listener.warning) as results:
+    asked = {f"{' '.join(map(str, run.cell.row().values()))} {run.seed}": run.run_id for run in runs}
+    with open_results(folder, spec, dataset.sha256, machine, listener.warning, asked) as results:
         if lost := [r["run_id"] for r in results.journal.records if r["run_id"] not in kept]:
             which = ", ".join(lost)
             listener.warning(f"Predictions are missing or altered; this plan trains its own of them again: {which}.")

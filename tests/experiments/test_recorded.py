@@ -86,6 +86,22 @@ def damaged(folder: Path, change: Any) -> None:
     (folder / "sweep.json").write_text(json.dumps(manifest))
 
 
+def test_a_folder_that_does_not_say_what_was_asked_for_is_read_by_its_axes(folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    damaged(copy, lambda manifest: manifest.pop("runs"))  # as an older version wrote it
+    assert read_sweep(copy).planned == len(FATES) * 2
+    damaged(copy, lambda manifest: manifest["spec"].update(seeds=[0, 1, 2]))
+    assert read_sweep(copy).planned == len(FATES) * 3
+
+
+def test_runs_that_were_asked_for_and_are_not_there_are_planned(folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    names = {"one": "mse-glorot_uniform-s0", "another": "mse-glorot_uniform-s7"}
+    damaged(copy, lambda manifest: manifest.update(runs=names))
+    sweep = read_sweep(copy)
+    assert sweep.planned == len(sweep.runs) + 1
+
+
 @pytest.mark.parametrize(
     ("prepare", "said"),
     [
@@ -95,10 +111,11 @@ def damaged(folder: Path, change: Any) -> None:
         (lambda f: (f / "sweep.json").write_text("[]"), "which is damaged"),
         (lambda f: damaged(f, lambda m: m.pop("settings")), "which is damaged"),
         (lambda f: damaged(f, lambda m: m["settings"].pop("pictures")), "which is damaged"),
+        (lambda f: damaged(f, lambda m: m.update(runs=3)), "which is damaged"),
         (lambda f: damaged(f, lambda m: m.update(schema=99)), "Received: 99; update bboxbench"),
         (lambda f: (f / "baselines.csv").write_text("nothing\n1\n"), "baselines"),
     ],
-    ids=["gone", "no sweep", "torn", "a list", "no settings", "no pictures", "newer", "baselines"],
+    ids=["gone", "no sweep", "torn", "a list", "no settings", "no pictures", "runs", "newer", "baselines"],
 )
 def test_what_is_no_sweep_is_said_in_one_line(folder: Path, tmp_path: Path, prepare: Any, said: str) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import importlib
 import json
+import linecache
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,10 @@ from bboxbench.experiments.estimate import Estimate
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.own_loss import ORDINARY
+from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.results import read_predictions
+from bboxbench.experiments.spec import SweepSpec
+from bboxbench.experiments.summary import caption
 from bboxbench.experiments.sweep import SweepResult, plan_sweep, run_sweep
 
 TIMES = ["seconds"]
@@ -146,6 +152,44 @@ def test_a_finished_sweep_trains_nothing_and_longer_axes_add_to_it(tiny: Any, tm
     run_sweep(tiny(losses=["giou", "mse"], seeds=1, epochs=1), tmp_path / "r", longer)
     assert [name.partition("-")[0] for name in longer.trained] == ["giou"]
     assert set(runs_of(tmp_path / "r")["loss"]) == {"mse", "giou"}
+
+
+def test_a_folder_grown_by_other_axes_is_finished_when_what_was_asked_for_is(tiny: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    run_sweep(tiny(losses=["mse", "giou"], seeds=1, epochs=1), folder)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(tiny(losses=["iou"], seeds=3, epochs=1), folder, Counting(stop_after=1))
+    under_way = read_sweep(folder)
+    assert (len(under_way.runs), under_way.planned) == (3, 5)
+    run_sweep(tiny(losses=["iou"], seeds=3, epochs=1), folder)
+    grown = read_sweep(folder)
+    assert len(grown.runs) == grown.planned == 5
+    assert "so far" not in caption(grown, grown.planned)
+
+
+def test_an_edited_loss_is_asked_for_anew_and_the_runs_of_its_old_text_are_not(tiny: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+
+    def spec(factor: int) -> SweepSpec:
+        body = f"    return {factor} * ops.mean(ops.square(t - p), axis=-1)\n"
+        (tmp_path / "edited_loss.py").write_text(f"from keras import ops\ndef own(t, p):\n{body}")
+        sys.modules.pop("edited_loss", None)
+        linecache.clearcache()
+        importlib.invalidate_caches()
+        made: SweepSpec = tiny(losses=["edited_loss:own"], seeds=2, epochs=1)
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path))
+        patch.setattr(sys, "dont_write_bytecode", True)
+        with pytest.raises(KeyboardInterrupt):
+            run_sweep(spec(1), folder, Counting(stop_after=1))
+        with pytest.raises(KeyboardInterrupt):
+            run_sweep(spec(20), folder, Counting(stop_after=1))
+        assert (len(read_sweep(folder).runs), read_sweep(folder).planned) == (2, 3)
+        run_sweep(spec(20), folder)
+    sweep = read_sweep(folder)
+    assert len(sweep.runs) == sweep.planned == 3
 
 
 @pytest.mark.parametrize(("changes", "named"), [({"epochs": 3}, "epochs 2"), ({"dropout": 0.3}, "dropout 0.2")])
