@@ -13,6 +13,7 @@ __all__ = [
     "by_strength",
     "conditions",
     "enough_runs",
+    "latest_runs",
     "other_axes",
     "without_initializer",
 ]
@@ -78,6 +79,21 @@ def _rest(runs: pd.DataFrame) -> pd.Series:
     for name in other_axes(runs):
         words = words + ", " + name.replace("_", " ") + " " + runs[name].astype(str)
     return words
+
+
+def latest_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that count: of two of one cell and seed the later, as after a loss of one's own was edited.
+
+    Args:
+        runs: a row a run in the order of the journal, with the columns `CELL` and ``seed``.
+
+    Returns:
+        A row a cell and seed, in the order in which these first occur.
+    """
+    whose = [*CELL, "seed"]
+    later = ~runs.duplicated(whose, keep="last")
+    place = runs.groupby(whose, sort=False, dropna=False).ngroup()[later]
+    return runs[later].iloc[place.to_numpy().argsort()]
 
 
 def enough_runs(runs: Any, most: Any) -> Any:

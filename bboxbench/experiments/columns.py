@@ -140,7 +140,7 @@ def _rates() -> dict[str, str]:
 
 DISTRIBUTION = {
     **CELL,
-    "runs": "finished runs of the cell, failed and diverged ones included",
+    "runs": "finished runs of the cell, failed and diverged ones included; of two of one seed the later",
     **{name: f"runs with the outcome {name}" for name in OUTCOMES},
     "failed": "runs whose training raised",
     **{name: f"runs with the symptom {name}" for name in SYMPTOMS},

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bboxbench.experiments.cells import box_accuracies, by_strength, conditions, without_initializer
+from bboxbench.experiments.cells import box_accuracies, by_strength, conditions, latest_runs, without_initializer
 from bboxbench.experiments.columns import COMPARED, COMPARISONS
 from bboxbench.experiments.statistics import holm, paired_sign_flip, power, probability_of_improvement
 
@@ -23,8 +23,8 @@ def comparisons_table(runs: pd.DataFrame) -> pd.DataFrame:
     """A row a pair of cells that differ in the loss alone, then a row a pair that differ in the initializer alone.
 
     Runs are paired by seed; pairs without a common seed are left out. Diverged and failed runs take part, with their
-    box accuracy (0 for a failed one). Where a cell has two runs of a seed, as after a loss of one's own was edited, the
-    later one counts. P-values are corrected within each of the two families.
+    box accuracy (0 for a failed one). Of two runs of a cell and seed the later counts (`latest_runs`). P-values are
+    corrected within each of the two families.
 
     Args:
         runs: a row a run, with the columns of ``runs.csv``.
@@ -32,6 +32,7 @@ def comparisons_table(runs: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The columns `COMPARISONS`, ``a`` before ``b`` in the order in which they first occur.
     """
+    runs = latest_runs(runs)
     accuracy = box_accuracies(runs)
     rows = [
         row
@@ -50,9 +51,8 @@ def comparisons_table(runs: pd.DataFrame) -> pd.DataFrame:
 def _pairs(by: str, runs: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for where, members in runs.groupby("group", sort=False):
-        latest = members.drop_duplicates([by, "seed"], keep="last")
         names = list(dict.fromkeys(members[by]))
-        scores = latest.pivot(index="seed", columns=by, values="accuracy")
+        scores = members.pivot(index="seed", columns=by, values="accuracy")
         columns = {name: scores[name].to_numpy(float) for name in names}
         for a, b in combinations(names, 2):
             both = np.isfinite(columns[a]) & np.isfinite(columns[b])

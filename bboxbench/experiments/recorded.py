@@ -17,6 +17,7 @@ import pandas as pd
 
 from bboxbench.data_gen import Dataset, DatasetSpec, open_dataset
 from bboxbench.errors import InputError, read_errors
+from bboxbench.experiments.cells import latest_runs
 from bboxbench.experiments.journal import read_records
 from bboxbench.experiments.results import JOURNAL, MANIFEST, SCHEMA, load_predictions
 from bboxbench.experiments.spec import AXES
@@ -73,6 +74,11 @@ class RecordedSweep:
     def comparisons(self) -> pd.DataFrame:
         """A row a pair of cells, as comparisons.csv; made when it is first asked for."""
         return comparisons_table(self.runs)
+
+    @cached_property
+    def latest(self) -> pd.DataFrame:
+        """The rows of ``runs`` that count: of two of one cell and seed the later (`latest_runs`)."""
+        return latest_runs(self.runs)
 
     @property
     def planned(self) -> int:
@@ -205,7 +211,7 @@ def sides_table(sweep: RecordedSweep, dataset: Dataset | None = None) -> pd.Data
         size = np.array([dataset.spec.width, dataset.spec.height] * 2)
         true = _shares(np.asarray(dataset.boxes("test") / size, float), edges)
     tables = []
-    for cell, runs in sweep.runs.groupby(list(CELL), sort=False, dropna=False):
+    for cell, runs in sweep.latest.groupby(list(CELL), sort=False, dropna=False):
         boxes = [kept for run_id in runs["run_id"] if (kept := _finite_boxes(sweep, run_id)) is not None]
         if not boxes:
             continue

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from bboxbench.experiments.cells import CELL, box_accuracies, by_strength, conditions, other_axes
+from bboxbench.experiments.cells import CELL, box_accuracies, by_strength, conditions, latest_runs, other_axes
 from bboxbench.experiments.comparisons import SIGNIFICANT, verdict
 from bboxbench.experiments.outcomes import OUTCOMES, SYMPTOMS
 from bboxbench.experiments.statistics import CONFIDENCE, LEAST_SEEDS, WIN_RATE, power
@@ -91,7 +91,8 @@ def cell_lines(sweep: Tables) -> list[Line]:
     cells = sweep.distribution
     labels = conditions(cells)
     group, name = ("group", "loss") if labels["loss"].nunique() > 1 else ("loss", "group")
-    accuracies = box_accuracies(sweep.runs).groupby([sweep.runs[each] for each in CELL], sort=False)
+    runs = latest_runs(sweep.runs)
+    accuracies = box_accuracies(runs).groupby([runs[each] for each in CELL], sort=False)
     values = {key: tuple(members) for key, members in accuracies}
     lines: list[Line] = []
     for where in dict.fromkeys(labels[group]):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bboxbench.experiments.cells import CELL, box_accuracies, conditions
+from bboxbench.experiments.cells import CELL, box_accuracies, conditions, latest_runs
 from bboxbench.experiments.columns import (
     BASELINES,
     COMPARISONS,
@@ -78,13 +78,15 @@ def distribution_table(
 ) -> pd.DataFrame:
     """A row a cell, with the columns `DISTRIBUTION`, in the order in which cells first occur in ``runs``.
 
-    Failed and diverged runs stay in every count; for box accuracy and IoU a failed run counts 0, for it gave no box.
+    Failed and diverged runs stay in every count; for box accuracy and IoU a failed run counts 0, for it gave no box. Of
+    two runs of a seed the later counts (`latest_runs`).
 
     Args:
         runs: a row a run, as `runs_table` gives them.
         histogram: as `histogram_table` gives it, for the performance profile; None leaves the profile empty.
         comparisons: as `comparisons_table` gives it; None makes it from ``runs``.
     """
+    runs = latest_runs(runs)
     profiles = None if histogram is None else _profiles(runs, histogram)
     rows = []
     for cell, group in runs.groupby(list(CELL), sort=False, dropna=False):

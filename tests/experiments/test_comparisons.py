@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 
 from bboxbench.experiments.columns import COMPARISONS
 from bboxbench.experiments.comparisons import comparisons_table, seen_from, told_apart
+from bboxbench.experiments.recorded import RecordedSweep
+from bboxbench.experiments.report.cells import cells_of
 from bboxbench.experiments.statistics import holm, paired_sign_flip, probability_of_improvement
-from bboxbench.experiments.tables import conditions, distribution_table, runs_table
+from bboxbench.experiments.summary import cell_lines
+from bboxbench.experiments.tables import conditions, distribution_table, histogram_table, runs_table
 
 
 def runs(*cells: dict[str, Any], seeds: int = 8) -> pd.DataFrame:
@@ -158,6 +162,11 @@ def test_of_two_runs_of_a_cell_and_seed_the_later_counts() -> None:
     frame = runs({"loss": "m:Own", "accuracy": 0.1}, {"loss": "mse"}, {"loss": "m:Own", "accuracy": 0.9})
     row = comparisons_table(frame).iloc[0]
     assert (row["seeds"], row["a_wins"]) == (8, 8)
+    own = distribution_table(frame).set_index("loss").loc["m:Own"]
+    assert (own["runs"], own["box_accuracy_min"], own["rival_seeds"]) == (8, 0.9, 8)
+    sweep = RecordedSweep(Path(), {}, frame, pd.DataFrame(), histogram_table([]), pd.DataFrame(), {})
+    assert [cell.n for cell in cells_of(sweep)] == [8, 8]
+    assert {line.name: line.accuracies for line in cell_lines(sweep)}["m:Own"] == (0.9,) * 8
 
 
 def test_equal_cells_and_cells_of_zeros_have_intervals_and_no_nan() -> None:

@@ -42,7 +42,7 @@ def _has_pairs(sweep: RecordedSweep, by: str) -> bool:
 
 
 def _pinned_sides(sweep: RecordedSweep, dataset: Dataset | None) -> Figure:
-    return pinned_sides(sides_table(sweep, dataset), sweep.runs)
+    return pinned_sides(sides_table(sweep, dataset), sweep.latest)
 
 
 FIGURES: dict[str, FigureEntry] = {
@@ -53,7 +53,7 @@ FIGURES: dict[str, FigureEntry] = {
             "Box accuracy",
             "Every run a dot in the colour of its outcome, the cell's box plot behind it; right of the dashed line a "
             "run counts as converged.",
-            lambda sweep, _: box_accuracy(sweep.runs),
+            lambda sweep, _: box_accuracy(sweep.latest),
         ),
         FigureEntry(
             "outcomes",
@@ -67,33 +67,33 @@ FIGURES: dict[str, FigureEntry] = {
             "The accuracy trap",
             "Keras's accuracy against the share of boxes that are right, every run a dot: it reads high where no box "
             "is right.",
-            lambda sweep, _: accuracy_trap(sweep.runs, sweep.baselines),
+            lambda sweep, _: accuracy_trap(sweep.latest, sweep.baselines),
         ),
         FigureEntry(
             "learning_curves",
             "Learning curves",
             "Validation box accuracy after every epoch, a panel a cell and a line a seed.",
-            lambda sweep, _: learning_curves(sweep.epochs, sweep.runs),
+            lambda sweep, _: learning_curves(sweep.epochs, sweep.latest),
         ),
         FigureEntry(
             "last_epochs",
             "How steady the last epochs are",
             "How far each run wanders over its last three epochs: a difference between cells that is smaller says "
             "little.",
-            lambda sweep, _: last_epochs(sweep.epochs, sweep.runs),
+            lambda sweep, _: last_epochs(sweep.epochs, sweep.latest),
         ),
         FigureEntry(
             "iou_histograms",
             "How the IoU is spread",
             "Share of the test boxes in each bin of IoU, every run a line and their mean an area.",
-            lambda sweep, _: iou_histograms(sweep.iou_histogram, sweep.runs),
+            lambda sweep, _: iou_histograms(sweep.iou_histogram, sweep.latest),
         ),
         FigureEntry(
             "performance_profiles",
             "Performance profiles",
             "Share of the test boxes that reach each IoU, a line a loss with its 95 % band: higher is better, at every "
             "threshold.",
-            lambda sweep, _: performance_profiles(sweep.iou_histogram, sweep.runs),
+            lambda sweep, _: performance_profiles(sweep.iou_histogram, sweep.latest),
         ),
         FigureEntry(
             "comparisons",

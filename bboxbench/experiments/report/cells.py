@@ -83,7 +83,7 @@ def strongest_first(cells: Iterable[Cell]) -> list[Cell]:
 
 def cells_of(sweep: RecordedSweep) -> list[Cell]:
     """The cells of a sweep that have a run, losses in the order of the journal and within each its groups."""
-    runs = sweep.runs
+    runs = sweep.latest
     labels = conditions(runs)
     others = without_initializer(runs)["group"]
     distribution = {tuple(row[name] for name in CELL): row for row in sweep.distribution.to_dict("records")}
