@@ -11,24 +11,13 @@ from typing import Any
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from bboxbench.durations import duration
 from bboxbench.jsonl import json_line
 
 __all__ = ["Console", "Ticker", "duration"]
 
 SECONDS_BETWEEN_LINES = 10.0
 """How often plain progress lines come where there is no terminal to redraw."""
-
-
-def duration(seconds: float) -> str:
-    """A length of time as people say it: '0.8 s', '42 s', '3 min 20 s', '5 h 07 min'."""
-    if 0 <= seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 class Ticker:

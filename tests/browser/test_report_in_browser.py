@@ -94,6 +94,13 @@ def test_on_a_desk_the_grid_is_a_table_under_one_head(opened: Open) -> None:
     assert not page.locator(".grid .where").first.is_visible()
 
 
+def test_on_a_desk_no_table_scrolls_aside_and_the_grid_is_not_cut(opened: Open) -> None:
+    page = opened(1400)
+    unfold(page)
+    wider = "(all) => all.filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.ariaLabel)"
+    assert page.eval_on_selector_all(".scroll, .gridwrap", wider) == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_scheme_of_the_system_is_followed(opened: Open, scheme: str) -> None:
     background, ink = opened(scheme=scheme).evaluate(
@@ -138,6 +145,8 @@ def test_runs_are_filtered_by_any_of_their_words_together(opened: Open) -> None:
     assert set(column(page, "outcome")) == {"diverged"}
     tools.get_by_label("Find").fill("NO SUCH RUN")
     assert page.locator(SHOWN).count() == 0
+    assert tools.locator("output").inner_text() == "nothing matches"
+    assert not page.locator("#runs-table").is_visible()
     tools.get_by_role("button", name="Clear").click()
     page.wait_for_function(f"document.querySelectorAll('{SHOWN}').length === 12")
     assert tools.locator("output").inner_text() == ""

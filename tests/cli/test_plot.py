@@ -41,7 +41,9 @@ def test_a_figure_is_written_as_png_and_svg_into_the_report(copy: Path, capsys: 
 
 def test_all_figures_in_one_format_go_where_they_are_asked_for(copy: Path, tmp_path: Path) -> None:
     assert run(str(copy), "all", "--format", "svg", "--out", str(tmp_path / "a" / "b"), "--quiet") == 0
-    assert {each.name for each in (tmp_path / "a" / "b").iterdir()} == {f"{name}.svg" for name in set(FIGURES) - {"initializer_comparisons"}}
+    assert {each.name for each in (tmp_path / "a" / "b").iterdir()} == {
+        f"{name}.svg" for name in set(FIGURES) - {"initializer_comparisons"}
+    }
     assert not list((copy / "report").iterdir())
 
 

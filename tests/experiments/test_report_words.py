@@ -25,7 +25,7 @@ from bboxbench.experiments.report.pictures import overlays, preview_pictures, te
 from bboxbench.experiments.report.provenance import commands
 from bboxbench.experiments.report.ranking import Ranking, comparison_summary, rankings
 from bboxbench.experiments.report.rows import distribution_rows, trap_rows, value
-from bboxbench.experiments.report.words import SURE, count, duration, listed, number
+from bboxbench.experiments.report.words import SURE, count, listed, number
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.tables import distribution_table
 
@@ -119,6 +119,22 @@ def test_the_lead_of_a_sweep_in_which_nothing_converged_says_what_converging_is(
     assert "to converge is to reach 0.9" in said
 
 
+def test_the_lead_counts_every_way_of_failing_and_says_one_run_as_one() -> None:
+    runs = runs_of({("mse", U): [0.95, 0.0, -1, 0.0], ("iou", U): [0.5, 0.5, -1, -1]})
+    runs["symptom"] = ["", "pinned", "", "", "", "", "", ""]
+    said = " ".join(lead(cells_of(sweep_of(runs))))
+    assert "3 of all 8 runs failed with an error" in said
+    assert "2 of all 8 runs ended blind" in said
+    assert "1 has a side pinned" in said
+
+
+def test_a_lone_combination_is_not_called_the_strongest_and_two_runs_are_both() -> None:
+    said = " ".join(lead(cells({("mse", U): [0.0, 0.1]})))
+    assert said.startswith("mse under glorot_uniform reached a median box accuracy of 0.05")
+    assert "Both runs ended blind" in said
+    assert "The run ended blind" in " ".join(lead(cells({("mse", U): [0.1]})))
+
+
 def test_one_seed_has_no_rates() -> None:
     said = lead(cells({("mse", U): [0.95], ("iou", U): [0.1]}))[0]
     assert said.startswith("mse under glorot_uniform reached the highest box accuracy, 0.95; one seed each")
@@ -168,6 +184,11 @@ def test_who_converges_most_often_and_loses_seed_by_seed_is_not_said_to_be_ahead
     (verdict,) = ranking.verdicts
     assert verdict.head == "Behind"
     assert verdict.sentence.startswith("mse beats giou in 4 of 20 seeds; probability of improvement 0.20")
+
+
+def test_seeds_that_all_tie_are_said_to_tie() -> None:
+    (ranking,) = ranked({("mse", N): [0.0] * 3, ("giou", N): [0.0] * 3})
+    assert ranking.verdicts[0].sentence.startswith("mse ties with giou in all 3 seeds; probability of improvement 0.50")
 
 
 def test_few_seeds_tell_nothing_apart_and_give_no_p_value() -> None:
@@ -224,6 +245,10 @@ def test_what_may_not_be_concluded_depends_on_the_sweep() -> None:
 
 def test_a_single_seed_is_spoken_of_as_one() -> None:
     assert "1 seed a combination proves little" in titles({("mse", U): [0.9], ("iou", U): [0.1]})
+
+
+def test_one_rate_of_one_loss_is_one() -> None:
+    assert "One learning rate" in titles({("mse", U): [0.9, 0.8]})
 
 
 def test_a_rate_of_its_own_for_each_loss_is_another_caution() -> None:
@@ -294,16 +319,9 @@ def test_numbers_sort_as_they_are(a: float, b: float) -> None:
         assert (float(value(a).sort) < float(value(b).sort)) == (a < b)
 
 
-def test_counts_lists_and_times_read_as_a_person_writes_them() -> None:
+def test_counts_and_lists_read_as_a_person_writes_them() -> None:
     assert [count(1, "run"), count(1200, "run"), count(2, "box", "boxes")] == ["1 run", "1,200 runs", "2 boxes"]
     assert [listed([]), listed(["a"]), listed(["a", "b"]), listed("abc")] == ["", "a", "a and b", "a, b and c"]
-    assert [duration(s) for s in (0.4, 59.4, 60, 3599, 18420)] == [
-        "0 s",
-        "59 s",
-        "1 min 00 s",
-        "59 min 59 s",
-        "5 h 07 min",
-    ]
 
 
 def test_one_test_picture_of_each_quarter_is_chosen_by_the_truth(small_dataset: Dataset) -> None:

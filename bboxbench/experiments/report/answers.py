@@ -60,6 +60,11 @@ def lead(cells: Sequence[Cell]) -> list[str]:
         )
         if len(cells) == 1:
             first = f"{SURE} interval of the rate {interval(best.row, 'converged_rate')}; median box accuracy {median}."
+    elif len(cells) == 1:
+        first = (
+            f"{where} reached a {'' if single else 'median '}box accuracy of {median}; to converge is to reach "
+            f"{CONVERGED_ACCURACY:g} on the test pictures."
+        )
     else:
         first = (
             f"The strongest, {where}, reached a median box accuracy of {median}; to converge is to reach "
@@ -73,19 +78,27 @@ def lead(cells: Sequence[Cell]) -> list[str]:
         "diverged": "diverged: a loss, a weight or a box was no longer finite",
         "failed": "failed with an error",
     }
-    common = max(states, key=lambda name: states[name])
-    if states[common]:
-        sentences.append(f"{states[common]} of all {count(total, 'run')} {words[common]}.")
+    came = [name for name in sorted(states, key=lambda name: -states[name]) if states[name]]
+    sentences += [f"{_of_all(states[name], total)} {words[name]}." for name in came]
     symptoms = {name: sum(cell.symptoms.get(name, 0) for cell in cells) for name in ("pinned", "inverted", "constant")}
     looks = {
-        "pinned": "have a side pinned to the border of the picture",
-        "inverted": "give boxes turned inside out",
-        "constant": "give nearly the same box for every picture",
+        "pinned": ("has", "have", "a side pinned to the border of the picture"),
+        "inverted": ("gives", "give", "boxes turned inside out"),
+        "constant": ("gives", "give", "nearly the same box for every picture"),
     }
     most = max(symptoms, key=lambda name: symptoms[name])
-    if symptoms[most]:
-        sentences.append(f"{symptoms[most]} {looks[most]}.")
+    if n := symptoms[most]:
+        one, many, what = looks[most]
+        sentences.append(f"{n} {one if n == 1 else many} {what}.")
     return sentences
+
+
+def _of_all(n: int, total: int) -> str:
+    if total == 1:
+        return "The run"
+    if n == total:
+        return "Both runs" if total == 2 else f"All {total:,} runs"
+    return f"{n:,} of all {total:,} runs"
 
 
 def trap(runs: pd.DataFrame, baselines: pd.DataFrame, labels: pd.DataFrame) -> str:

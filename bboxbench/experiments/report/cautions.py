@@ -96,6 +96,11 @@ def _rate_caution(runs: pd.DataFrame) -> tuple[str, str]:
             "A rate belongs to its loss here. A loss whose rate was chosen badly looks bad: how rates were chosen "
             "must be known, and never on these test pictures.",
         )
+    if runs["learning_rate"].nunique() == 1:
+        return (
+            "One learning rate",
+            f"All runs trained at {runs['learning_rate'].iloc[0]:g}; what fails here may learn at another.",
+        )
     return (
         "A few learning rates",
         "Only the rates of this sweep were tried; a combination that fails here may learn at another.",

@@ -48,13 +48,17 @@
     form.addEventListener("submit", (event) => event.preventDefault());
   }
 
+  const said = (count, all, noun) => (count === all ? "" : count ? `${count} of ${all} ${noun}` : "nothing matches");
+
   function shown(rows, fits, noun) {
     let count = 0;
     for (const row of rows) {
       row.hidden = !fits(row);
       count += !row.hidden;
     }
-    return count === rows.length ? "" : `${count} of ${rows.length} ${noun}`;
+    // Heads above nothing look like a fault.
+    rows[0].closest(".scroll").hidden = count === 0;
+    return said(count, rows.length, noun);
   }
 
   all(document, "table[data-sortable]").forEach(sortable);
@@ -80,7 +84,8 @@
         }
         row.hidden = !any;
       }
-      return squares === total ? "" : `${squares} of ${total} squares`;
+      grid.closest("table").hidden = squares === 0;
+      return said(squares, total, "squares");
     });
   }
 

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 import shlex
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +20,7 @@ from markupsafe import Markup, escape
 
 from bboxbench import __version__
 from bboxbench.data_gen import Dataset
+from bboxbench.durations import duration
 from bboxbench.errors import InputError
 from bboxbench.experiments.cells import conditions, other_axes
 from bboxbench.experiments.columns import COMPARISONS
@@ -30,6 +30,7 @@ from bboxbench.experiments.recorded import RecordedSweep, read_sweep, sides_tabl
 from bboxbench.experiments.report import answers, drawings, provenance, rows, words
 from bboxbench.experiments.report.cautions import cautions
 from bboxbench.experiments.report.cells import STATES, Cell, cells_of
+from bboxbench.experiments.report.names import short
 from bboxbench.experiments.report.pictures import Overlay, Picture, overlays, preview_pictures, test_pictures
 from bboxbench.experiments.report.ranking import comparison_summary, rankings
 from bboxbench.files import make_folder, write_atomically
@@ -40,6 +41,10 @@ PAGE = Path("report") / "index.html"
 """The page, within a folder of results."""
 MOST_COLUMNS = 5
 """With more conditions than these the answer is laid out as cards: its columns would be too narrow."""
+TALL_ROWS = 40
+"""A table of more rows scrolls below its heads, in place of being as long as it is."""
+MOST_PAIRS = 500
+"""Rows of the table of pairs; a page of thousands would be slow, and comparisons.csv has them all."""
 OPEN_CASES = 6
 """Failing cells that are shown at once; the others are folded away below them."""
 
@@ -90,7 +95,9 @@ def render(sweep: RecordedSweep, dataset: Dataset | None = None) -> str:
         "version": __version__,
         "name": sweep.folder.resolve().name,
         "results": shlex.quote(provenance.place(sweep)),
-        "headline": answers.headline(cells, sweep.planned),
+        "tall_rows": TALL_ROWS,
+        "headline": answers.headline(cells, sweep.planned - len(sweep.runs) + len(sweep.latest)),
+        "tables": [name for name in VIEWS if (sweep.folder / name).is_file()],
         "lead": answers.lead(cells),
         "cells": [_View(cell) for cell in cells],
         "pictures": pictures,
@@ -114,6 +121,8 @@ def render(sweep: RecordedSweep, dataset: Dataset | None = None) -> str:
     return str(_template().render(**context, script=Markup(script), script_sha256=digest, style=Markup(style)))
 
 
+VIEWS = ("runs.csv", "distribution.csv", "comparisons.csv", "epochs.csv", "iou_histogram.csv", "baselines.csv")
+"""Tables that a sweep leaves beside its page."""
 CONTENTS = (
     ("answer", "Answer"),
     ("happened", "What happened"),
@@ -165,7 +174,7 @@ def _facts(sweep: RecordedSweep, cells: Sequence[Cell]) -> list[tuple[str, str]]
     facts.append((f"{int(runs['n_train'].iloc[0]):,}", "training pictures"))
     facts.append((f"{int(runs['n_test'].iloc[0]):,}", "test pictures"))
     facts.append((str(sweep.manifest["spec"]["epochs"]), "epochs" if sweep.manifest["spec"]["epochs"] > 1 else "epoch"))
-    facts.append((words.duration(float(runs["seconds"].astype(float).sum())), "of training"))
+    facts.append((duration(float(runs["seconds"].astype(float).sum())), "of training"))
     return facts
 
 
@@ -233,7 +242,7 @@ def _loss_notes(runs: pd.DataFrame) -> dict[str, str]:
 def _happened(
     sweep: RecordedSweep, cells: Sequence[Cell], pictures: Sequence[Picture], dataset: Dataset | None
 ) -> dict[str, Any]:
-    failing = _in_turns([cell for cell in cells if cell.fails])
+    failing = [cell for cell in cells if cell.fails]  # in the order of the grid
     good = [cell for cell in cells if not cell.fails]
     best = max(good, key=lambda cell: cell.strength, default=None)
     shown = failing + ([best] if best is not None else [])
@@ -265,19 +274,9 @@ def _happened(
     }
 
 
-def _in_turns(cells: Sequence[Cell]) -> list[Cell]:
-    """The worst of each loss first, then the next of each: what stands at the top differs."""
-    turn: dict[int, int] = {}
-    seen: Counter[str] = Counter()
-    for cell in sorted(cells, key=lambda cell: cell.strength):
-        turn[cell.number] = seen[cell.loss]
-        seen[cell.loss] += 1
-    return sorted(cells, key=lambda cell: (turn[cell.number], cell.number))
-
-
 def _case_words(run: Any, state: str) -> str:
     """The numbers of the run that is shown, in a sentence."""
-    said = f"Shown: seed {int(run['seed'])}, {state}"
+    said = f"The run shown: seed {int(run['seed'])}, {state}"
     if state == "failed":
         return f"{said}."
     if isinstance(run["symptom"], str) and run["symptom"]:
@@ -289,7 +288,7 @@ def _case_words(run: Any, state: str) -> str:
     )
     pinned = {side: float(run[f"pinned_{side}"]) for side in ("left", "top", "right", "bottom")}
     if at_border := [f"{words.percent(share)} {side}" for side, share in pinned.items() if share >= 0.01]:
-        said += f"; sides at the border: {words.listed(at_border)}"
+        said += f"; within half a pixel of the border, of its boxes alone: {words.listed(at_border)}"
     if float(run["inverted"]) >= 0.01:
         said += f"; {words.percent(float(run['inverted']))} of the boxes inverted"
     return f"{said}; Keras's accuracy reads {words.number(run['keras_accuracy'])}."
@@ -321,7 +320,8 @@ def _ranked(sweep: RecordedSweep, cells: Sequence[Cell]) -> dict[str, Any]:
     return {
         "rankings": rankings(cells, sweep.comparisons),
         "comparison_summary": comparison_summary(sweep.comparisons),
-        "comparisons": rows.pair_rows(sweep.comparisons),
+        "comparisons": rows.pair_rows(sweep.comparisons.head(MOST_PAIRS)),
+        "pairs": len(sweep.comparisons),
         "power_words": COMPARISONS["power"],
         "cautions": cautions(cells, sweep.runs, sweep.epochs, sweep.planned),
         "run_columns": rows.run_columns("initializer", any_error),
@@ -348,10 +348,12 @@ def _template() -> Any:
     surroundings = Environment(
         loader=FunctionLoader(_asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    surroundings.filters["soft"] = _soft
+    surroundings.filters |= {"soft": _soft, "short": short}
     return surroundings.get_template("page.html.j2")
 
 
 def _soft(name: str) -> Markup:
-    """A name that may be broken where a person would: behind brackets, commas, equals signs and underscores."""
-    return Markup(re.sub(r"([(,=_:])", r"\1<wbr>", str(escape(name))))
+    """A name, short, that may be broken where a person would: behind brackets, commas, equals signs and underscores."""
+    shown = short(name)
+    broken = Markup(re.sub(r"([(,=_:])", r"\1<wbr>", str(escape(shown))))
+    return broken if shown == name else Markup('<abbr title="{}">{}</abbr>').format(name, broken)

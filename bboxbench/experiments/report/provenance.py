@@ -6,9 +6,10 @@ import shlex
 from typing import Any
 
 from bboxbench.data_gen.manifest import finish_command
+from bboxbench.durations import duration
 from bboxbench.errors import InputError
 from bboxbench.experiments.recorded import RecordedSweep
-from bboxbench.experiments.report.words import count, duration
+from bboxbench.experiments.report.words import count
 from bboxbench.experiments.spec import SweepSpec
 
 __all__ = ["commands", "environment", "own_code", "place", "settings"]
@@ -77,7 +78,7 @@ def settings(sweep: RecordedSweep) -> list[tuple[str, str]]:
         )
         rows.append(("a seed changes", str(sizes["vary"]).replace(",", ", ")))
     rows.append(("network", str(spec["network"])))
-    rows.append(("epochs and batch", f"{spec['epochs']} epochs in batches of {spec['batch_size']}"))
+    rows.append(("epochs and batch", f"{count(spec['epochs'], 'epoch')} in batches of {spec['batch_size']}"))
     rows.append(("dropout", f"{spec['dropout']:g}"))
     rows.append(("a box is right", f"from an IoU of {spec['iou_threshold']:g} with the true box"))
     rows.append(("computed", f"in {spec['precision']} by the engine {spec['engine']}"))

@@ -93,8 +93,11 @@ def _verdict(row: Row) -> Verdict:
     """What a comparison says, as it reads on behind "Under glorot_normal"."""
     wins, seeds, ties = int(row["a_wins"]), int(row["seeds"]), int(row["ties"])
     tied = f" ({ties} tied)" if ties else ""
+    record = f"{row['a']} beats {row['b']} in {wins} of {count(seeds, 'seed')}{tied}"
+    if ties == seeds:
+        record = f"{row['a']} ties with {row['b']} in {'the one seed' if seeds == 1 else f'all {seeds} seeds'}"
     said = (
-        f"{row['a']} beats {row['b']} in {wins} of {count(seeds, 'seed')}{tied}; probability of improvement "
+        f"{record}; probability of improvement "
         f"{number(row['probability_of_improvement'])}, {SURE} interval {interval(row, 'probability_of_improvement')}"
     )
     p = row["p_value_holm"]

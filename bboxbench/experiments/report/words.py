@@ -10,7 +10,7 @@ import pandas as pd
 
 from bboxbench.experiments.statistics import CONFIDENCE
 
-__all__ = ["SURE", "count", "duration", "interval", "listed", "number", "percent"]
+__all__ = ["SURE", "count", "interval", "listed", "number", "percent"]
 
 SURE = f"{100 * CONFIDENCE:g}\N{NO-BREAK SPACE}%"
 """Of every interval: "95 %"."""
@@ -40,16 +40,6 @@ def listed(items: Iterable[str]) -> str:
     """Items as a person lists them: "a, b and c"."""
     *head, last = list(items) or [""]
     return f"{', '.join(head)} and {last}" if head else last
-
-
-def duration(seconds: float) -> str:
-    """A length of time in its two largest units: "42 s", "3 min 20 s", "5 h 07 min"."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def percent(share: float) -> str:
