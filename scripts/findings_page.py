@@ -25,6 +25,11 @@ def sizes(sweep: str) -> str:
     return f"{row['n_train']:,} pictures x {row['epochs']} epochs, batch {row['batch_size']}, {row['n_test']:,} test pictures"
 
 
+def p_words(p: float) -> str:
+    """'0.044', '< 0.001', or nothing where too few seeds give no p-value."""
+    return "" if pd.isna(p) else f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
 def as_posted() -> str:
     """The case word for word."""
     runs = read(POSTED, "runs")
@@ -85,7 +90,7 @@ def which_cells_converge() -> str:
             "comparison": f"`{row['a']}` against `{row['b']}`",
             "wins": f"{row['a_wins']} of {row['seeds']}",
             "probability of improvement": f"{row['probability_of_improvement']:.2f} ({row['probability_of_improvement_low']:.2f} to {row['probability_of_improvement_high']:.2f})",
-            "p, Holm": f"{row['p_value_holm']:.3f}" if row["p_value_holm"] >= 0.001 else "< 0.001",
+            "p, Holm": p_words(row["p_value_holm"]),
         }
         for _, row in pairs.iterrows()
         if {row["a"], row["b"]} == {"mse", "giou"}
@@ -202,7 +207,7 @@ def uniform_or_normal() -> str:
                         "loss": f"`{row['where']}`",
                         "better": f"`{row['a']}` in {row['a_wins']}, `{row['b']}` in {row['b_wins']} of {row['seeds']} seeds",
                         "median difference": f"{row['median_difference']:+.3f}",
-                        "p, Holm": "" if pd.isna(row["p_value_holm"]) else p_words(row["p_value_holm"]),
+                        "p, Holm": p_words(row["p_value_holm"]),
                     }
                 )
     return f"""\
