@@ -8,4 +8,6 @@ from bboxbench.experiments import figures
 
 DOCS = Path(__file__).parent.parent / "docs"
 
-figures.save(figures.box_accuracy(pd.read_csv(DOCS / "findings" / "full_size" / "runs.csv")), DOCS / "images" / "findings.png")
+figures.save(
+    figures.box_accuracy(pd.read_csv(DOCS / "findings" / "full_size" / "runs.csv")), DOCS / "images" / "findings.png"
+)

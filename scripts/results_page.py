@@ -73,7 +73,7 @@ The outcome is the first that holds:
 
 | outcome | when |
 | --- | --- |
-| `diverged` | a loss, a weight or a predicted coordinate is not finite |
+| `diverged` | a loss, a weight or a predicted coordinate is not finite (or beyond {outcomes.LARGEST:g}) |
 | `converged` | box accuracy is at least {outcomes.CONVERGED_ACCURACY:g} |
 | `blind` | the mean over the four sides of Pearson's r between predicted and true is below {outcomes.BLIND_CORRELATION:g}, a constant side counting 0: the box ignores the picture |
 | `learning` | anything else |
@@ -84,7 +84,7 @@ So is the symptom; it may be empty, which pandas reads as NaN:
 | --- | --- |
 | `pinned` | at least half the predictions have a side within half a pixel of the picture's edge, or beyond it, where the true side is not |
 | `inverted` | at least half have xmax <= xmin or ymax <= ymin |
-| `constant` | the mean over the sides of predicted / true standard deviation is below {outcomes.CONSTANT_SPREAD:g} |
+| `constant` | the mean over the sides of predicted / true standard deviation is below {outcomes.CONSTANT_SPREAD:g}; said of two boxes or more, and where the true ones differ |
 
 A run whose training raised has the status `failed` and its error; it stays in every count.
 
