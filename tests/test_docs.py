@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from bboxbench import losses
+from bboxbench.experiments.learning_rates import TUNED
 
 ROOT = Path(__file__).parent.parent
 
@@ -84,6 +85,25 @@ def test_the_page_of_performance_has_a_row_for_every_loss(tmp_path: Path) -> Non
     assert [name for name in losses.names() if not re.search(rf"^\| `{name}` \| [\d.]+ \| ", page, re.MULTILINE)] == []
     assert "--boxes 100 --imports 1" in page
     assert "## Importing the losses" in page
+
+
+def test_the_page_of_findings_is_counted_from_the_committed_tables() -> None:
+    page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    assert page == script("findings_page").page(), "Make it anew: python scripts/findings_page.py > docs/findings.md"
+
+
+def test_the_tuned_rates_are_the_best_of_the_committed_tuning() -> None:
+    runs = script("findings_page").rates_table()
+    scores = runs.groupby(["loss", "learning_rate"])["score"].mean()
+    assert {loss: scores[loss].idxmax() for loss in scores.index.unique("loss")} == TUNED["adam"]
+
+
+def test_the_rates_were_tuned_on_other_pictures_and_seeds_than_any_that_are_reported() -> None:
+    tables = script("findings_tables")
+    every = tables.everything()
+    tuning, others = every[every["sweep"] == "tuning"], every[every["sweep"] != "tuning"]
+    for column in ("dataset_sha256", "seed"):
+        assert not set(tuning[column]) & set(others[column])
 
 
 @pytest.mark.parametrize("name", ["data_gen", "experiments.recipe", "experiments.seeds"])

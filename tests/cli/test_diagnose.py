@@ -52,7 +52,7 @@ def test_a_file_is_diagnosed_in_words(capsys, pinned: str) -> None:
     assert (code, err) == (0, "")
     assert out.startswith("BLIND, PINNED")
     assert "the right side in 100% of the predictions" in " ".join(out.split())
-    assert "What to try\n1. Start from a wide box" in out
+    assert "What to try\n1. Lower the learning rate" in out
 
 
 def test_a_stdout_that_knows_no_blocks_gets_all_else(pinned: str) -> None:

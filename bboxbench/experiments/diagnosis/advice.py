@@ -73,9 +73,9 @@ ADVICE = {
         "A sigmoid at the border has next to no gradient left: what is pinned early stays, however long it trains.",
         _finding("pinned"),
     ),
-    "ordered head": Advice(
-        "Let the output's form forbid it: centre and size, or a corner and a size, in place of four free numbers.",
-        "In a loss on IoU an inverted box has area 0, so that little or nothing turns it round.",
+    "centre and size": Advice(
+        "Let the network say centre and size in place of four corners.",
+        "From the same first box GIoU then learned under every rate and initializer tried, and as corners in few.",
         _finding("rescue"),
     ),
     "saturation": Advice(
@@ -157,9 +157,9 @@ ADVICE = {
 """Every piece of advice by its name."""
 
 _BY_SYMPTOM = {
-    "pinned": ("wide start", "lower rate", "coordinates first", "pinned", "as posted"),
-    "inverted": ("ordered head", "wide start", "lower rate", "coordinates first"),
-    "constant": ("overfit ten", "saturation", "batch normalisation", "adadelta"),
+    "pinned": ("lower rate", "centre and size", "wide start", "coordinates first", "pinned"),
+    "inverted": ("centre and size", "wide start", "lower rate", "coordinates first"),
+    "constant": ("overfit ten", "saturation", "batch normalisation", "adadelta", "as posted"),
 }
 _BY_OUTCOME = {
     "diverged": ("guard", "lower rate", "clip", "stop"),
