@@ -37,6 +37,8 @@ SYMPTOM_SHARE = 0.5
 """`pinned` and `inverted`: at least this share of the predictions shows it."""
 CONSTANT_SPREAD = 0.1
 """`constant`: the mean over the sides of predicted / true standard deviation is below this."""
+LARGEST = 1e150
+"""A coordinate beyond this is taken for infinite: its square is past float64."""
 HISTOGRAM_EDGES = np.linspace(0.0, 1.0, 21)
 """Edges of the IoU histogram: 20 bins of 0.05; the last one includes 1."""
 
@@ -105,7 +107,7 @@ def measure(
 
     The outcome is the first of these that holds:
 
-    - ``diverged``: a loss, a weight or a predicted coordinate is not finite
+    - ``diverged``: a loss, a weight or a predicted coordinate is not finite (or beyond 1e150)
     - ``converged``: box accuracy is at least 0.9
     - ``blind``: the mean over the four sides of Pearson's r between predicted and true is below 0.5, a constant side
       counting 0: the box ignores the picture
@@ -116,7 +118,8 @@ def measure(
     - ``pinned``: at least half the predictions have a side within half a pixel of the picture's edge (or beyond it)
       where the true side is not
     - ``inverted``: at least half have xmax <= xmin or ymax <= ymin
-    - ``constant``: the mean over the sides of predicted / true standard deviation is below 0.1
+    - ``constant``: the mean over the sides of predicted / true standard deviation is below 0.1; said of two boxes or
+      more, and where the true ones differ
 
     Args:
         y_true: true boxes, xyxy in pixels, shape (n, 4), n >= 1.
@@ -133,7 +136,8 @@ def measure(
     t, p = np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)
     if t.shape != p.shape or t.ndim != 2 or t.shape[1] != 4 or not len(t):
         raise InputError(f"Expected true and predicted boxes of one shape (n, 4). Received: {t.shape} and {p.shape}.")
-    if not np.isfinite(t).all():
+    p = np.where(np.abs(p) > LARGEST, np.copysign(np.inf, p), p)
+    if not (np.abs(t) <= LARGEST).all():
         raise InputError("Expected finite true boxes. Received one with NaN or infinity.")
     if (t[:, 2:] <= t[:, :2]).any():
         raise InputError("Expected true boxes as xmin, ymin, xmax, ymax. Received one with its second corner first.")
@@ -159,7 +163,7 @@ def measure(
         symptom = "pinned"
     elif upside_down.mean() >= SYMPTOM_SHARE:
         symptom = "inverted"
-    elif usable.any() and spread < CONSTANT_SPREAD:
+    elif usable.sum() > 1 and _moves(t[usable]).any() and spread < CONSTANT_SPREAD:
         symptom = "constant"
     else:
         symptom = ""
@@ -196,8 +200,8 @@ def sides_follow(t: Array, p: Array) -> tuple[Array, Array]:
     """How each of the four sides follows the true one; `measure` takes the mean over them.
 
     Args:
-        t: true boxes, xyxy in any unit, shape (n, 4), finite.
-        p: predicted boxes in the same unit, shape (n, 4), finite.
+        t: true boxes, xyxy in any unit, shape (n, 4), finite, of no coordinate beyond `LARGEST`.
+        p: predicted boxes in the same unit, shape (n, 4), likewise.
 
     Returns:
         Pearson's r of predicted and true, 0 where one of them never moves, shape (4,); and predicted / true standard
@@ -208,10 +212,16 @@ def sides_follow(t: Array, p: Array) -> tuple[Array, Array]:
     dt, dp = t - t.mean(axis=0), p - p.mean(axis=0)
     st, sp = np.sqrt((dt**2).mean(axis=0)), np.sqrt((dp**2).mean(axis=0))
     # Predictions that are one number differ in their last bits at most: that is no movement, and its r means nothing.
-    moves = (st > 0) & (sp > 1e-6 * np.maximum(1.0, np.abs(p).max(axis=0)))
+    true_moves = _moves(t)
+    moves = true_moves & (sp > 1e-6 * np.maximum(1.0, np.abs(p).max(axis=0)))
     r = np.divide((dt * dp).mean(axis=0), st * sp, out=np.zeros(4), where=moves)
     # A true side that never moves asks for no movement.
-    return r, np.divide(sp, st, out=np.ones(4), where=st > 0)
+    return r, np.divide(sp, st, out=np.ones(4), where=true_moves)
+
+
+def _moves(t: Array) -> npt.NDArray[np.bool_]:
+    """Which true sides differ from box to box, shape (4,): by their values, for a deviation has rounding in it."""
+    return np.asarray(np.ptp(t, axis=0) > 0)
 
 
 def _errors(t: Array, p: Array) -> dict[str, float]:
