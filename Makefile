@@ -9,7 +9,7 @@ PYTHON ?=
 # A particular PyTorch for test-backends: TORCH=torch==2.12
 TORCH ?=
 
-.PHONY: help setup demo test test-all test-browser test-backends lint format docs bench wheel lock clean
+.PHONY: help setup demo test test-all test-browser test-backends lint format docs findings bench wheel lock clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,9 +45,15 @@ format: $(READY) ## put the code into the house's form
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
 
-docs: $(READY) ## write the page of the losses and draw its pictures anew (a minute)
+docs: $(READY) ## write the pages of losses, results and findings and draw their pictures anew (a minute)
+	@$(RUN)/python scripts/results_page.py > docs/results.md
+	@$(RUN)/python scripts/findings_page.py > docs/findings.md
+	@$(RUN)/python scripts/findings_figure.py
 	@$(RUN)/python scripts/losses_page.py > docs/losses.md
 	@$(RUN)/python scripts/losses_pictures.py
+
+findings: $(READY) ## train anew what docs/findings.md reports, and copy its tables (some 3 hours)
+	@sh scripts/findings.sh $(VENV)
 
 bench: $(READY) ## time training, levers, losses and the estimate and write docs/performance.md (some 45 minutes, 15 GB)
 	@$(RUN)/python benchmarks/training.py
