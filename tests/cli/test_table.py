@@ -79,6 +79,21 @@ def test_no_part_of_a_long_name_is_lost(width: int) -> None:
         assert part in text
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+@pytest.mark.parametrize("of", [LONG, SHORT])
+def test_no_line_ends_in_blanks(of: Any, width: int) -> None:
+    lines = shown(of, width)
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert "" in lines
+
+
+def test_a_baseline_takes_two_lines_at_the_narrowest() -> None:
+    lines = shown(SHORT, 60)
+    first = next(i for i, line in enumerate(lines) if "mean box" in line)
+    assert lines[first + 1].split()[0] == "blind"
+    assert lines[first + 2] == ""
+
+
 def test_a_wide_terminal_has_a_line_a_cell_and_a_narrow_one_two() -> None:
     def with_figures(width: int) -> int:
         return sum("0.031 to 0.456" in line and "0 of 2" in line for line in shown(SHORT, width))
