@@ -243,6 +243,13 @@ def test_what_may_not_be_concluded_depends_on_the_sweep() -> None:
     assert "One data set" in many
 
 
+def test_combinations_with_few_seeds_do_not_speak_for_those_with_many() -> None:
+    some = titles({("mse", U): [0.5] * 20, ("iou", U): [0.5] * 20, ("giou", U): [0.9]})
+    assert "1 of 3 combinations has few seeds" in some
+    assert not [title for title in some if "prove" in title]
+    assert "2 to 3 seeds a combination prove little" in titles({("mse", U): [0.5] * 3, ("iou", U): [0.5] * 2})
+
+
 def test_a_single_seed_is_spoken_of_as_one() -> None:
     assert "1 seed a combination proves little" in titles({("mse", U): [0.9], ("iou", U): [0.1]})
 

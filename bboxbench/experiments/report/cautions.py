@@ -34,15 +34,8 @@ def cautions(cells: Sequence[Cell], runs: pd.DataFrame, epochs: pd.DataFrame, pl
                 f"{len(runs):,} of {planned:,} runs are in the journal. Counts and intervals change with the rest.",
             )
         )
-    seeds = sorted({cell.n for cell in cells})
-    if seeds[0] < LEAST_SEEDS:
-        said.append(
-            (
-                f"{count(seeds[0], 'seed')} a combination {'proves' if seeds[0] == 1 else 'prove'} little",
-                f"Below {LEAST_SEEDS} seeds no paired test can reach 0.05, and intervals are wide. Losses and "
-                "initializers are not ranked by this sweep; it shows which failures occur.",
-            )
-        )
+    if few := _few_seeds(cells):
+        said.append(few)
     varied = listed(
         {"init": "starting weights", "order": "the order of the pictures", "dropout": "dropout masks"}.get(part, part)
         for part in str(runs["vary"].iloc[0]).split(",")
@@ -73,6 +66,26 @@ def cautions(cells: Sequence[Cell], runs: pd.DataFrame, epochs: pd.DataFrame, pl
         )
     )
     return said
+
+
+def _few_seeds(cells: Sequence[Cell]) -> tuple[str, str] | None:
+    """Whether all or some combinations have too few seeds for a test."""
+    few = sorted(cell.n for cell in cells if cell.n < LEAST_SEEDS)
+    if not few:
+        return None
+    seeds = count(few[0], "seed") if few[0] == few[-1] else f"{few[0]} to {few[-1]} seeds"
+    why = f"Below {LEAST_SEEDS} seeds no paired test can reach 0.05, and intervals are wide."
+    if len(few) == len(cells):
+        return (
+            f"{seeds} a combination {'proves' if seeds == '1 seed' else 'prove'} little",
+            f"{why} Losses and initializers are not ranked by this sweep; it shows which failures occur.",
+        )
+    has, they = ("has", "It has") if len(few) == 1 else ("have", "They have")
+    return (
+        f"{len(few):,} of {len(cells):,} combinations {has} few seeds",
+        f"{they} {seeds}, others up to {max(cell.n for cell in cells):,}. {why} So few show which failures occur, and rank "
+        "nothing.",
+    )
 
 
 def _rate_caution(runs: pd.DataFrame) -> tuple[str, str]:
