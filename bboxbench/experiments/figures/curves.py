@@ -29,7 +29,7 @@ __all__ = ["epoch_limits", "iou_histograms", "learning_curves", "pinned_sides", 
 
 def rows_by_run(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The rows of each run of epochs.csv or iou_histogram.csv: looked up once, not once a cell."""
-    return dict(tuple(table.groupby("run_id", sort=False)))
+    return {str(run_id): rows for run_id, rows in table.groupby("run_id", sort=False)}
 
 
 def rows_of(by_run: dict[str, pd.DataFrame], runs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
