@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from made_up_runs import made_up_runs
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -14,23 +15,8 @@ from bboxbench.experiments.tables import distribution_table, runs_table
 
 
 def sweep(*cells: dict[str, Any]) -> Any:
-    usual = {
-        "optimizer": "adam",
-        "learning_rate": 0.001,
-        "head": "corners",
-        "start": "wide",
-        "status": "ok",
-        "outcome": "blind",
-        "symptom": "pinned",
-        "keras_accuracy": 0.95,
-        "mean_iou": 0.1,
-    }
-    rows = [
-        {**usual, "run_id": f"{number}-{seed}", "seed": seed, "box_accuracy": accuracy, **cell}
-        for number, cell in enumerate(cells)
-        for seed, accuracy in enumerate((0.031, 0.456))
-    ]
-    runs = runs_table([{"row": row} for row in rows])
+    usual = {"accuracy": (0.031, 0.456), "outcome": "blind", "symptom": "pinned"}
+    runs = made_up_runs(*(usual | cell for cell in cells))
     baselines = pd.DataFrame([{"baseline": "mean", "box_accuracy": 0.02, "keras_accuracy": 0.6}])
     return SimpleNamespace(runs=runs, distribution=distribution_table(runs), baselines=baselines)
 

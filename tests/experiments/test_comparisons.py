@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_runs import made_up_runs as runs
 
 from bboxbench.experiments.columns import COMPARISONS
 from bboxbench.experiments.comparisons import comparisons_table, seen_from, told_apart
@@ -17,31 +18,6 @@ from bboxbench.experiments.report.cells import cells_of
 from bboxbench.experiments.statistics import holm, paired_sign_flip, probability_of_improvement
 from bboxbench.experiments.summary import cell_lines
 from bboxbench.experiments.tables import conditions, distribution_table, histogram_table, runs_table
-
-
-def runs(*cells: dict[str, Any], seeds: int = 8) -> pd.DataFrame:
-    """A row a run: each cell with ``accuracy``, a value a seed or one for all; whatever else it leaves out is usual."""
-    rows = []
-    for number, cell in enumerate(cells):
-        given = np.broadcast_to(cell.pop("accuracy", 0.5), seeds)
-        for seed, accuracy in enumerate(given):
-            row = {
-                "run_id": f"{number}-{seed}",
-                "loss": "mse",
-                "initializer": "glorot_uniform",
-                "optimizer": "adam",
-                "learning_rate": 0.0005,
-                "head": "corners",
-                "start": "wide",
-                "seed": seed,
-                "status": "ok",
-                "outcome": "learning",
-                "box_accuracy": accuracy,
-                "mean_iou": accuracy,
-            }
-            rows.append({**row, **cell})
-    return runs_table([{"row": row} for row in rows])
-
 
 RISING = np.linspace(0.1, 0.8, 8)
 STEPS = np.array([1, 2, -3, 4, 5, 6, 7, 8]) / 100

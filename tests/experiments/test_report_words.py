@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_runs import made_up_runs
 
 from bboxbench.data_gen import Dataset
 from bboxbench.experiments.cells import conditions
@@ -37,34 +38,14 @@ test_pictures.__test__ = False  # type: ignore[attr-defined]
 
 def runs_of(scores: dict[tuple[str, str], list[float]], **columns: Any) -> pd.DataFrame:
     """Runs with these box accuracies by loss and initializer, seed after seed; below 0 a run failed."""
-    rows = []
-    for (loss, initializer), values in scores.items():
-        for seed, score in enumerate(values):
-            outcome = "converged" if score >= 0.9 else "learning" if score >= 0.3 else "blind"
-            ok = score >= 0
-            rows.append(
-                {
-                    "run_id": f"{loss}-{initializer}-{seed}",
-                    "loss": loss,
-                    "initializer": initializer,
-                    "seed": seed,
-                    "optimizer": "adam",
-                    "learning_rate": 0.0005,
-                    "head": "corners",
-                    "start": "wide",
-                    "vary": "init,order,dropout",
-                    "status": "ok" if ok else "failed",
-                    "outcome": outcome if ok else None,
-                    "symptom": "pinned" if ok and outcome == "blind" else "",
-                    "box_accuracy": score if ok else None,
-                    "mean_iou": score * 0.8 if ok else None,
-                    "keras_accuracy": 0.95 if ok else None,
-                    "seconds": 1.0,
-                    **{f"pinned_{side}": 0.0 for side in ("left", "top", "right", "bottom")},
-                    **columns,
-                }
-            )
-    return pd.DataFrame(rows)
+    cells = [
+        {"loss": loss, "initializer": initializer, "accuracy": values, **columns}
+        for (loss, initializer), values in scores.items()
+    ]
+    runs = made_up_runs(*cells)
+    runs["run_id"] = [f"{loss}-{name}-{seed}" for loss, name, seed in runs[["loss", "initializer", "seed"]].to_numpy()]
+    runs["symptom"] = np.where(runs["outcome"] == "blind", "pinned", "")
+    return runs
 
 
 def sweep_of(runs: pd.DataFrame, epochs: pd.DataFrame | None = None) -> RecordedSweep:

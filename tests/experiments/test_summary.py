@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_runs import made_up_runs
 
 from bboxbench.experiments.recorded import RecordedSweep
 from bboxbench.experiments.report.cells import cells_of as report_cells
@@ -24,29 +25,7 @@ class Sweep:
 
 
 def sweep(*cells: dict[str, Any], seeds: int = 8) -> Sweep:
-    """Each cell with ``accuracy``, a value a seed or one for all; it converged from 0.9 on."""
-    rows = []
-    for number, cell in enumerate(cells):
-        for seed, accuracy in enumerate(np.broadcast_to(cell.get("accuracy", 0.5), seeds)):
-            row = {
-                "run_id": f"{number}-{seed}",
-                "loss": "mse",
-                "initializer": "glorot_uniform",
-                "optimizer": "adam",
-                "learning_rate": 0.0005,
-                "head": "corners",
-                "start": "wide",
-                "seed": seed,
-                "status": "ok",
-                "outcome": "converged" if accuracy >= 0.9 else "blind",
-                "symptom": "",
-                "iou_threshold": 0.75,
-                "box_accuracy": accuracy,
-                "mean_iou": accuracy,
-                "keras_accuracy": 0.95,
-            }
-            rows.append({**row, **{name: value for name, value in cell.items() if name != "accuracy"}})
-    runs = runs_table([{"row": row} for row in rows])
+    runs = made_up_runs(*({"iou_threshold": 0.75, **cell} for cell in cells), seeds=seeds)
     baselines = pd.DataFrame([{"baseline": "mean", "box_accuracy": 0.02, "keras_accuracy": 0.6}])
     return Sweep(runs, distribution_table(runs), baselines)
 

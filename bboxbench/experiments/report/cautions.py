@@ -83,8 +83,8 @@ def _few_seeds(cells: Sequence[Cell]) -> tuple[str, str] | None:
     has, they = ("has", "It has") if len(few) == 1 else ("have", "They have")
     return (
         f"{len(few):,} of {len(cells):,} combinations {has} few seeds",
-        f"{they} {seeds}, others up to {max(cell.n for cell in cells):,}. {why} So few show which failures occur, and rank "
-        "nothing.",
+        f"{they} {seeds}, others up to {max(cell.n for cell in cells):,}. {why} So few show which failures occur, and "
+        "rank nothing.",
     )
 
 
