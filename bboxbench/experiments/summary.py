@@ -29,8 +29,8 @@ KERAS_NOTE = (
 LEADERS_NOTE = (
     "In brackets: probability of improvement with its 95 % interval. p: paired sign-flip test over the seeds, "
     "corrected by Holm for all pairs of losses. Told apart, so ahead or behind, is a pair with p below "
-    f"{SIGNIFICANT:g} and an interval without one half, on the side of the mean difference; not told apart does not mean "
-    "alike."
+    f"{SIGNIFICANT:g} and an interval without one half, on the side of the mean difference; not told apart does not "
+    "mean alike."
 )
 """What the figures of `leaders` are."""
 
