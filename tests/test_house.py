@@ -13,11 +13,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bboxbench"
 HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "sklearn", "scipy")
 
-GROUND = {"bboxbench", "bboxbench.errors", "bboxbench.boxes", "bboxbench.files", "bboxbench.jsonl"}
+GROUND = {"bboxbench", *(f"bboxbench.{name}" for name in ("errors", "boxes", "files", "jsonl", "durations"))}
 MAY_IMPORT = {
     "errors": {"bboxbench"},
     "boxes": {"bboxbench", "bboxbench.errors"},
     "jsonl": set(),
+    "durations": set(),
     "files": {"bboxbench", "bboxbench.errors"},
     "data_gen": GROUND | {"bboxbench.data_gen"},
     "losses": {"bboxbench.losses"},

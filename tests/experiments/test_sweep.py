@@ -367,10 +367,10 @@ def test_a_plan_counts_what_is_finished_and_refuses_what_the_sweep_would(tiny: A
 def test_quantiles_are_over_all_runs_and_failed_ones_count_zero() -> None:
     base = dict.fromkeys(tables.CELL, "x")
     rows = [
-        {**base, "status": "ok", "outcome": "converged", "symptom": "", "box_accuracy": a, "mean_iou": a}
-        for a in (0.9, 1.0)
+        {**base, "seed": seed, "status": "ok", "outcome": "converged", "symptom": "", "box_accuracy": a, "mean_iou": a}
+        for seed, a in enumerate((0.9, 1.0))
     ]
-    rows.append({**base, "status": "failed"})
+    rows.append({**base, "seed": 2, "status": "failed"})
     frame = tables.distribution_table(tables.runs_table([{"row": row} for row in rows]))
     cell = frame.iloc[0]
     assert (cell["runs"], cell["converged"], cell["failed"]) == (3, 2, 1)
