@@ -36,6 +36,8 @@ BAND = 0.36
 """Half the height of what stands for one cell in a row of height 1."""
 BOX = 0.2
 """The same of its box plot, which must not be louder than the dots."""
+STROKE = 0.3
+"""The same of its median."""
 SIDES = ("left", "top", "right", "bottom")
 PREDICTED, TRUE = "#0072B2", MUTED
 """Colours of predicted and true sides."""
@@ -105,7 +107,7 @@ def draw_distribution(
         box.set(zorder=0.9, clip_on=False)
         axis.add_patch(box)
         # Behind the dots: of few seeds the median is one of them, and a failed run has the colour of ink.
-        axis.plot([median, median], [y - BAND, y + BAND], color=INK, linewidth=1.5, clip_on=False, zorder=1.5)
+        axis.plot([median, median], [y - STROKE, y + STROKE], color=INK, linewidth=1.5, clip_on=False, zorder=1.5)
     for name, (colour, marker) in OUTCOME_STYLE.items():
         mine = np.asarray(state == name)
         if mine.any():

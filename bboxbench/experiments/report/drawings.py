@@ -43,6 +43,8 @@ class Shape(NamedTuple):
 
 STRIP, WIDE_STRIP = Shape(2.7, 0.82, 0.12, 0.23), Shape(4.5, 0.86, 0.12, 0.25)
 PANEL, SIDES = Shape(2.7, 1.55, 0.42, 0.37), Shape(4.2, 4.0, 0.55, 0.37)
+FEW_SEEDS = 6
+"""With so many seeds, or fewer, dots have room to be large."""
 TRAP = 3.0
 """Side of the trap's square in inches: its words can be read where it fills a phone."""
 FEW_GROUPS = 2
@@ -64,10 +66,11 @@ def strips(cells: Sequence[Cell]) -> list[str]:
     """Each cell's distribution of box accuracy, as SVG."""
     seeds = sorted({int(seed) for cell in cells for seed in cell.runs["seed"]})
     wide = len({cell.group for cell in cells}) <= FEW_GROUPS
+    size = (4.8 if wide else 4.2) + (1.6 if len(seeds) <= FEW_SEEDS else 0.0)
 
     def one(cell: Cell) -> str:
         def draw(axis: Axes) -> None:
-            draw_distribution(axis, cell.runs, seeds=seeds, size=4.8 if wide else 4.2)
+            draw_distribution(axis, cell.runs, seeds=seeds, size=size)
             axis.set(xlim=(0, 1), ylim=(0.5, -0.5), yticks=[], xticks=[0, 0.5, 1], xticklabels=["0", "0.5", "1"])
             axis.tick_params(labelsize=8.5 if wide else 7.5, length=2.5, pad=2)
             axis.spines["left"].set_visible(False)
