@@ -268,7 +268,9 @@ def _happened(
     n, total = len(failing), len(cells)
     return {
         "cases": [case(cell) for cell in failing],
-        "cases_words": f"In {n} of {words.count(total, 'combination')} the median run did not converge.",
+        "cases_words": f"In {n} of {total:,} combinations the median run did not converge."
+        if total > 1
+        else "The median run did not converge.",
         "reference": case(best) if best is not None and failing and pictures else None,
         "open_cases": OPEN_CASES,
     }
