@@ -12,22 +12,29 @@ from pathlib import Path
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))
-from findings_tables import everything, grid, markdown, outcomes, read, span
+from findings_claims import closing, opening
+from findings_rescue import rescue
+from findings_tables import (
+    FULL,
+    GLOROT,
+    PAIRS_OF_SPREAD,
+    POSTED,
+    TWENTY,
+    UNIFORM,
+    converged,
+    everything,
+    grid,
+    learned,
+    markdown,
+    outcomes,
+    p_words,
+    read,
+    read_ceiling,
+    sizes,
+    span,
+)
 
 from bboxbench.experiments.learning_rates import TUNED
-
-FULL, TWENTY, POSTED = "full_size", "twenty_seeds", "as_posted"
-
-
-def sizes(sweep: str) -> str:
-    """'12,000 pictures x 8 epochs, batch 100, 20,000 test pictures'."""
-    row = read(sweep, "runs").iloc[0]
-    return f"{row['n_train']:,} pictures x {row['epochs']} epochs, batch {row['batch_size']}, {row['n_test']:,} test pictures"
-
-
-def p_words(p: float) -> str:
-    """'0.044', '< 0.001', or nothing where too few seeds give no p-value."""
-    return "" if pd.isna(p) else f"{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 def as_posted() -> str:
@@ -49,8 +56,8 @@ mean of the training boxes, has {base["box_accuracy"]:.3f}. At that rate the wei
 under `mse` and {mse["initializer"]} predicted sides vary by {mse["spread"]:.2f} of what true ones do, and correlate
 {mse["correlation"]:.2f} with them. Meanwhile Keras's `accuracy` reads up to {ok["keras_accuracy"].max():.2f}, which is what
 it reads for the mean box ({base["keras_accuracy"]:.2f}). So the loss was not to blame, nor the initializer: with this
-optimizer at this rate there is no loss and no initializer that learns in 8 epochs, and comparing losses there compares
-nothing. `iou_unguarded`, the bare logarithm, met a box without overlap in its first epoch and was NaN.
+optimizer at this rate none of the five losses learned in 8 epochs from either initializer, and comparing losses there
+compares nothing. `iou_unguarded`, the bare logarithm, met a box without overlap in its first epoch and was NaN.
 """
 
 
@@ -116,16 +123,6 @@ too few ([amount of data](#amount-of-data)); what differs is who learns at all:
 
 {_twenty_words(twenty)}
 """
-
-
-def learned(runs: pd.DataFrame) -> str:
-    """Runs whose box follows the letter: '33 of 36'."""
-    return f"{runs['outcome'].isin(['learning', 'converged']).sum()} of {len(runs)}"
-
-
-def converged(runs: pd.DataFrame) -> str:
-    """'33 of 36'."""
-    return f"{(runs['outcome'] == 'converged').sum()} of {len(runs)}"
 
 
 def _full_size_words(full: pd.DataFrame) -> str:
@@ -222,11 +219,6 @@ The initializers come in pairs of equal spread, so that the shape of a distribut
 """
 
 
-GLOROT = "glorot_uniform"
-UNIFORM, NORMAL = "random_uniform ±0.05", "random_normal 0.0289"
-PAIRS_OF_SPREAD = ({GLOROT, "glorot_normal"}, {UNIFORM, NORMAL})
-
-
 def _uniform_words() -> str:
     twenty = read(TWENTY, "runs")
     overlap = twenty[twenty["loss"].isin(["iou", "giou"])]
@@ -283,86 +275,6 @@ gain when boxes miss the letter, and where sigmoids have next to no gradient lef
 `mse` was pinned {len(mse)} times, {(mse["sweep"] == "white").sum()} of them on white under `he_normal`."""
 
 
-def rescue() -> str:
-    """What moves a loss of overlap that does not learn."""
-    runs, white = read("rescue", "runs"), read("white", "runs")
-    # A centre-and-size head starts from the middle half under either bias: its second half is the first again.
-    runs = runs[(runs["head"] != "centre_size") | (runs["start"] == "wide")]
-    parts = []
-    for (head, start), mine in runs.groupby(["head", "start"], sort=False):
-        line = {"head": f"`{head}`", "first box": FIRST_BOX[head, start]}
-        for loss in ("giou", "iou"):
-            for rate in (0.0002, 0.001):
-                cell = mine[(mine["loss"] == loss) & (mine["learning_rate"] == rate)]
-                pinned_runs = (cell["symptom"] == "pinned").sum()
-                line[f"`{loss}` at {rate:g}"] = f"{learned(cell)}" + (f", {pinned_runs} pinned" if pinned_runs else "")
-        parts.append(line)
-    backgrounds = []
-    for (loss, start), mine in white.groupby(["loss", "start"], sort=False):
-        backgrounds.append(
-            {
-                "black on white": f"`{loss}`, first box `{start}`",
-                **{
-                    f"`{initializer}`": f"{outcomes(cell)}: {span(cell['box_accuracy'])}"
-                    for initializer, cell in mine.groupby("initializer", sort=False)
-                },
-            }
-        )
-    return f"""\
-## Rescue
-
-What moves a loss of overlap that does not learn? Two first boxes, three heads, two rates and two initializers, three seeds
-each, {sizes("rescue")}. Runs that learn, of six (two initializers):
-
-{markdown(pd.DataFrame(parts))}
-
-{_rescue_words(runs)}
-
-On black letters on white, where every input is +1 but the glyph, {sizes("white")}, three seeds, Adam 0.0005:
-
-{markdown(pd.DataFrame(backgrounds))}
-
-{_white_words(white)}
-"""
-
-
-def _rescue_words(runs: pd.DataFrame) -> str:
-    size, free = runs[runs["head"] == "centre_size"], runs[(runs["head"] == "corners") & (runs["start"] == "wide")]
-    giou, others = size[size["loss"] == "giou"], free[free["loss"] == "giou"]
-    slow, fast = runs[runs["learning_rate"] == 0.0002], runs[runs["learning_rate"] == 0.001]
-    narrow = runs["initializer"] == GLOROT
-    ordered = runs[runs["head"] == "ordered"]
-    corners = runs[(runs["head"] == "corners") & narrow & (runs["learning_rate"] == 0.0002)]
-    wide, zeros = corners[corners["start"] == "wide"], corners[corners["start"] == "zeros"]
-    return f"""\
-- **The head.** From the same first box, `giou` learns in {learned(giou)} runs when four numbers are read as centre and size, and in
-  {learned(others)} when they are free corners. A head that only forbids inverted boxes (`ordered`) does not help: {(ordered["symptom"] == "pinned").sum()} of its
-  {len(ordered)} runs are pinned.
-- **The rate.** {learned(slow)} runs learn at 0.0002, {learned(fast)} at 0.001.
-- **The initializer's scale.** {learned(runs[narrow])} learn from `glorot_uniform`, {learned(runs[~narrow])} from the wider weights.
-- **The first box**, where the rest is right: with free corners, Glorot weights and the lower rate, {learned(wide)} runs learn from the
-  middle half of the picture and {learned(zeros)} from a box without area."""
-
-
-FIRST_BOX = {
-    ("corners", "zeros"): "a point at the centre",
-    ("corners", "wide"): "the middle half",
-    ("centre_size", "wide"): "the middle half",
-    ("ordered", "zeros"): "a quarter, right below the centre",
-    ("ordered", "wide"): "the middle half",
-}
-
-
-def _white_words(white: pd.DataFrame) -> str:
-    by = {name: white[white["initializer"] == name] for name in dict.fromkeys(white["initializer"])}
-    mse = {name: runs[runs["loss"] == "mse"] for name, runs in by.items()}
-    overlap = white[white["loss"] != "mse"]
-    return f"""\
-A white background does not stop a network by itself: under Glorot weights `mse` converges in {converged(mse[GLOROT])} runs, from a tenth of
-the pictures, which is more than on coloured ones. With the larger weights of `he_normal` {(mse["he_normal"]["outcome"] == "blind").sum()} of {len(mse["he_normal"])} are blind. Losses of
-overlap learn in {learned(overlap)}, at the rate of `mse`."""
-
-
 def ceiling() -> str:
     """What small errors leave."""
     frame = read_ceiling()
@@ -387,11 +299,6 @@ an l is three pixels wide, end at {two.iloc[1]:.1%}: there no loss could reach 9
 {best["box_accuracy"]:.3f} with a mean edge error of {best["edge_error_px"]:.1f} px (`{best["loss"]}`, {best["initializer"]}, seed {best["seed"]}); so the data set is not what
 holds the others back.
 """
-
-
-def read_ceiling() -> pd.DataFrame:
-    """The committed table of `scripts/ceiling.py`."""
-    return pd.read_csv(Path(__file__).parent.parent / "docs" / "findings" / "ceiling.csv")
 
 
 def amount_of_data() -> str:
@@ -428,111 +335,6 @@ def _data_words() -> str:
     return """\
 With a tenth of the pictures the training loss goes down, too, and the boxes of test pictures stay off by twice as much: such
 a network needs more pictures, or more steps, before any loss can be judged by it."""
-
-
-def opening() -> str:
-    """What the page is, the answer, and each claim with its verdict."""
-    full, posted, tuning = (read(name, "runs") for name in (FULL, POSTED, "tuning"))
-    every = everything()
-    learners, iou = full[full["loss"] != "iou"], full[full["loss"] == "iou"]
-    uniform = learners[learners["initializer"].isin([GLOROT, UNIFORM])]
-    normal = learners[~learners["initializer"].isin([GLOROT, UNIFORM])]
-    centre = full[full["loss"] == "centre_point"]
-    high = full[full["box_accuracy"] >= 0.96]
-    hit = every[every["symptom"] == "pinned"]
-    fast = tuning[(tuning["learning_rate"] == 0.001) & tuning["loss"].isin(["iou", "giou"])]
-    ok = every[every["status"] == "ok"]
-    trap = ok[(ok["keras_accuracy"] >= 0.8) & (ok["box_accuracy"] < 0.5)]
-    unguarded = posted[posted["loss"] == "iou_unguarded"]
-    best = full.sort_values("box_accuracy").iloc[-1]
-    claims = [
-        (
-            "A loss claims 80 % accuracy while the box hardly moves",
-            "**confirmed**",
-            f"Keras's `accuracy` read 0.80 or more in {len(trap)} runs with a box accuracy below 0.5: [what it compares](#keras-accuracy)",
-        ),
-        (
-            "MSE and many other losses fail equally badly",
-            "**conditional**: so under Adadelta at 0.001",
-            f"as posted {converged(posted)} runs converged; the same `mse` with Adam {converged(full[full['loss'] == 'mse'])} ([as posted](#as-posted))",
-        ),
-        (
-            "-ln(IoU) written by hand gets stuck at once",
-            "**confirmed**",
-            f"the bare logarithm diverged in {(unguarded['outcome'] == 'diverged').sum()} of {len(unguarded)} runs; guarded, {converged(iou)} converged at full size",
-        ),
-        (
-            "Uniform initializers do not converge, random ones do",
-            "**refuted** for the shape, **conditional** for the scale",
-            f"at full size {converged(uniform)} runs from uniform weights converged and {converged(normal)} from normal ones (`iou` left out); wider weights cost losses of overlap dearly ([uniform or normal](#uniform-or-normal))",
-        ),
-        (
-            "The same network reaches 96 to 98 %",
-            "**confirmed**",
-            f"{len(high)} of {len(full)} runs passed 0.96, the best {best['box_accuracy']:.3f} ([ceiling](#ceiling))",
-        ),
-        (
-            "Some runs pin a side to the border",
-            "**confirmed**, for losses of overlap",
-            f"{len(hit)} of {len(every)} runs, {(hit['loss'].isin(['iou', 'giou'])).sum()} of them `iou` or `giou` ([pinned](#pinned)); at a rate of 0.001, {(fast['symptom'] == 'pinned').sum()} of {len(fast)}",
-        ),
-        (
-            "Some runs never converge",
-            "**confirmed**",
-            f"{(full['outcome'] != 'converged').sum()} of {len(full)} at full size, {(iou['outcome'] != 'converged').sum()} of them `iou`",
-        ),
-        (
-            "A centre-point loss helps",
-            "**conditional**: as good as `mse`, at twice its rate",
-            f"{converged(centre)} converged at 0.001, and {converged(tuning[(tuning['loss'] == 'centre_point') & (tuning['learning_rate'] < 0.001)])} at lower rates ([learning rates](#learning-rates))",
-        ),
-        (
-            "Gradient descent fell into local minima",
-            "**conditional**: into plateaus",
-            "a pinned sigmoid and a box without overlap have next to no gradient; a head of centre and size and a lower rate keep out of them ([rescue](#rescue))",
-        ),
-    ]
-    table = markdown(pd.DataFrame(claims, columns=["claim", "verdict", "what says so"]))
-    return f"""\
-# Findings
-
-What real sweeps show of the practitioner's case: one small network that should draw a box round one letter, a loss that
-falls, Keras's accuracy of 0.95, and a box that hardly moves.
-
-{ANSWER}
-
-![Box accuracy of every run at full size](images/findings.png)
-
-{table}
-
-Every number on this page is counted from a table in [docs/findings](findings), trained by
-`sh scripts/findings.sh .venv` on {full["device"].iloc[0]} (TensorFlow {full["tensorflow_version"].iloc[0]}); the page is made by `scripts/findings_page.py`. A run
-is *converged* from a box accuracy of 0.9 on, *blind* where its box ignores the picture, *pinned* where half of its boxes
-cling to the border: [results.md](results.md). Failed and diverged runs stay in every count. What a seed changes: starting
-weights, order of the pictures, dropout masks. The pictures are one data set (data seed 0), so what is said here holds for
-it; the rates were tuned on another.
-"""
-
-
-ANSWER = """\
-**The optimizer and its learning rate decide first, the loss second, the initializer by its scale and not by its shape.** As
-posted, with Keras's `"adadelta"` at 0.001, nothing learns whatever the loss. With Adam at a rate of its own, `mse`, `giou` and
-a centre-point loss converge under every initializer in most runs, -ln(IoU) in none, and a rate that suits one loss pins
-another to the border."""
-
-
-def closing() -> str:
-    """What these sweeps leave open."""
-    return """\
-## What this does not say
-
-- One network, one kind of picture, one optimizer but for the case as posted. Natural pictures, pretrained backbones and
-  several boxes a picture are other questions.
-- Rates were tuned with one seed under two initializers. Nothing else was tuned, and no loss got more epochs than another.
-- At full size there are three seeds: enough to see that a cell converges or does not, too few to rank cells that do.
-- A head of centre and size has one first box under both names of the first box, so 24 of the 598 runs are counted twice.
-- The small sweeps cannot converge for want of pictures. They show who learns at all, not who ends best.
-"""
 
 
 def page() -> str:

@@ -9,30 +9,24 @@ from pathlib import Path
 
 import pandas as pd
 
+from bboxbench.experiments.names import short
+
 FOLDER = Path(__file__).parent.parent / "docs" / "findings"
 OUTCOMES = ("converged", "learning", "blind", "diverged", "failed")
-SWEEPS = ("as_posted", "full_size", "twenty_seeds", "rescue", "white", "tuning")
+FULL, TWENTY, POSTED = "full_size", "twenty_seeds", "as_posted"
+SWEEPS = (POSTED, FULL, TWENTY, "rescue", "white", "tuning")
+GLOROT = "glorot_uniform"
+UNIFORM, NORMAL = "random_uniform(±0.05)", "random_normal(stddev=0.0289)"
+PAIRS_OF_SPREAD = ({GLOROT, "glorot_normal"}, {UNIFORM, NORMAL})
 
 
 def read(sweep: str, table: str) -> pd.DataFrame:
-    """A committed table; names of losses and initializers are shortened to what tells them apart."""
+    """A committed table, with initializers as a person reads them."""
     frame = pd.read_csv(FOLDER / sweep / f"{table}.csv")
-    for column in ("loss", "initializer", "a", "b", "where"):
+    for column in ("initializer", "a", "b", "where"):
         if column in frame:
             frame[column] = frame[column].map(short)
     return frame
-
-
-def short(name: str) -> str:
-    """As a person says it: 'random_uniform ±0.05'."""
-    for long, said in {
-        "random_uniform(minval=-0.05,maxval=0.05)": "random_uniform ±0.05",
-        "random_normal(mean=0.0,stddev=0.0289)": "random_normal 0.0289",
-        "centre_point(size_weight=1)": "centre_point",
-        "centre_point(size_weight=1.0)": "centre_point",
-    }.items():
-        name = name.replace(long, said)
-    return name
 
 
 def markdown(frame: pd.DataFrame) -> str:
@@ -71,3 +65,29 @@ def grid(runs: pd.DataFrame, rows: str = "loss", columns: str = "initializer") -
 def everything() -> pd.DataFrame:
     """Every run of every sweep, with the sweep it is of."""
     return pd.concat([read(name, "runs").assign(sweep=name) for name in SWEEPS], ignore_index=True)
+
+
+def sizes(sweep: str) -> str:
+    """'12,000 pictures x 8 epochs, batch 100, 20,000 test pictures'."""
+    row = read(sweep, "runs").iloc[0]
+    return f"{row['n_train']:,} pictures x {row['epochs']} epochs, batch {row['batch_size']}, {row['n_test']:,} test pictures"
+
+
+def p_words(p: float) -> str:
+    """'0.044', '< 0.001', or nothing where too few seeds give no p-value."""
+    return "" if pd.isna(p) else f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def learned(runs: pd.DataFrame) -> str:
+    """Runs whose box follows the letter: '33 of 36'."""
+    return f"{runs['outcome'].isin(['learning', 'converged']).sum()} of {len(runs)}"
+
+
+def converged(runs: pd.DataFrame) -> str:
+    """'33 of 36'."""
+    return f"{(runs['outcome'] == 'converged').sum()} of {len(runs)}"
+
+
+def read_ceiling() -> pd.DataFrame:
+    """The committed table of `scripts/ceiling.py`."""
+    return pd.read_csv(FOLDER / "ceiling.csv")

@@ -1,6 +1,6 @@
-"""Photographs a report for the docs: python scripts/report_pictures.py results/sample/report/index.html docs/images.
+"""Photographs a report for the docs: python scripts/report_pictures.py results/findings/full_size/report/index.html docs/images.
 
-Writes report-light.png, report-dark.png and report-phone.png: the head of the page and the answer. Needs Chromium.
+Writes report-light.png and report-dark.png: the head of the page and the answer. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-VIEWS = {"light": (1400, 1250, "light"), "dark": (1400, 1250, "dark"), "phone": (400, 1250, "light")}
+VIEWS = {"light": (1400, 1250, "light"), "dark": (1400, 1250, "dark")}
 """Width and height in pixels, and scheme."""
 
 

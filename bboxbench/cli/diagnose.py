@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-ROUNDING = 0.005
-"""Stored boxes are said to be rounded where Keras's accuracy on them differs by this much."""
 WIDEST = 100
 """Columns beyond which lines are hard to read."""
 
@@ -108,7 +105,9 @@ def diagnose(
             )
         if (box_format, width, height) != (None, None, None):
             raise InputError("Expected --format, --width and --height with a file only: a sweep knows its own.")
-        found = _of_run(path, run, data, iou_threshold)
+        from bboxbench.experiments.diagnosis.of_run import diagnose_run
+
+        found = diagnose_run(path, run, data, iou_threshold)
     elif run is not None or data is not None:
         raise InputError(f"Expected the folder of a sweep with --run. Received the file {path}.")
     else:
@@ -155,63 +154,3 @@ def _of_file(
         options["iou_threshold"] = threshold
     found = look(pairs.y_true, pairs.y_pred, bounding_box_format=pairs.box_format, **options)
     return replace(found, guessed=pairs.guessed, notes=(*pairs.notes, *found.notes))
-
-
-def _of_run(folder: Path, run: str, data: Path | None, threshold: float | None) -> Diagnosis:
-    """The predictions of a sweep's run, on the pictures it was tested with."""
-    from bboxbench.boxes import relative_boxes
-    from bboxbench.experiments.diagnosis import diagnose as look
-    from bboxbench.experiments.recorded import read_sweep
-
-    sweep = read_sweep(folder)
-    rows = sweep.runs[[str(name).startswith(run) for name in sweep.runs["run_id"]]]
-    if len(rows) != 1:
-        raise InputError(
-            f"Expected --run as in runs.csv of {folder}, or the beginning of one alone. "
-            f"Received '{run}', with which {len(rows)} of {len(sweep.runs)} begin."
-        )
-    row = rows.iloc[0]
-    if row["status"] != "ok":
-        raise InputError(f"Expected a run with predictions. Received {row['run_id']}, which failed: {row['error']}.")
-    dataset = sweep.dataset(data)
-    if dataset is None:
-        raise InputError(f"Expected the pictures that {folder} was made with. They are not found: give --data DIR.")
-    boxes = dataset.boxes("test")
-    width, height = dataset.spec.width, dataset.spec.height
-    of_sweep = float(sweep.manifest["spec"]["iou_threshold"])
-    found = look(
-        relative_boxes(boxes, width, height),
-        sweep.predictions(str(row["run_id"])),
-        bounding_box_format="rel_xyxy",
-        width=width,
-        height=height,
-        iou_threshold=of_sweep if threshold is None else threshold,
-        finite=bool(row["outcome"] != "diverged"),
-    )
-    return _as_recorded(found, row.to_dict(), threshold in (None, of_sweep))
-
-
-def _as_recorded(found: Diagnosis, row: Mapping[Any, Any], same_threshold: bool) -> Diagnosis:
-    """With the measures of the sweep's own table, which saw the boxes before they were rounded to float16."""
-    of_threshold = () if same_threshold else ("outcome", "symptom", "box_accuracy", "iou_threshold")
-    kept: dict[str, Any] = {
-        name: row[name]
-        for name, value in found.network.measures.row().items()
-        # What failed or is not known stands as NaN in the table.
-        if name not in of_threshold and name in row and type(row[name]) is type(value) and row[name] == row[name]
-    }
-    accuracy = found.network.keras_accuracy
-    network = replace(
-        found.network,
-        measures=replace(found.network.measures, **kept),
-        sides=tuple(replace(side, pinned=kept.get(f"pinned_{side.name}", side.pinned)) for side in found.network.sides),
-        keras_accuracy=kept.get("keras_accuracy", accuracy),
-    )
-    notes = found.notes
-    if abs(network.keras_accuracy - accuracy) >= ROUNDING:
-        notes = (
-            *notes,
-            "Measures are the sweep's own. Its boxes are stored in float16, which can exchange the largest of a box's "
-            f"four numbers: on them Keras's accuracy would read {accuracy:.2f}.",
-        )
-    return replace(found, network=network, notes=notes)

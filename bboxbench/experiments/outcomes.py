@@ -97,8 +97,8 @@ def keras_accuracy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Array:
 def measure(
     y_true: npt.ArrayLike,
     y_pred: npt.ArrayLike,
-    width: int,
-    height: int,
+    width: float,
+    height: float,
     *,
     iou_threshold: float = 0.5,
     finite: bool = True,
@@ -124,8 +124,8 @@ def measure(
     Args:
         y_true: true boxes, xyxy in pixels, shape (n, 4), n >= 1.
         y_pred: predicted boxes, xyxy in pixels, shape (n, 4).
-        width: of the pictures, in pixels.
-        height: of the pictures, in pixels.
+        width: of the pictures, in pixels; infinite where it is not known, so that no side is pinned to that edge.
+        height: likewise.
         iou_threshold: in (0, 1]; a box with at least this IoU counts for box accuracy.
         finite: whether every loss and weight of the training stayed finite.
 
@@ -189,7 +189,7 @@ def measure(
     )
 
 
-def _pinned(t: Array, p: Array, width: int, height: int) -> npt.NDArray[np.bool_]:
+def _pinned(t: Array, p: Array, width: float, height: float) -> npt.NDArray[np.bool_]:
     """Which of the four sides of each prediction cling to the picture's edge, shape (n, 4)."""
     distance_true = np.stack([t[:, 0], t[:, 1], width - t[:, 2], height - t[:, 3]], axis=1)
     distance_pred = np.stack([p[:, 0], p[:, 1], width - p[:, 2], height - p[:, 3]], axis=1)

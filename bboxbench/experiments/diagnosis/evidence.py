@@ -93,9 +93,8 @@ def gather(
     Raises:
         InputError: as `measure`.
     """
-    # An edge that is not known lies where no side can touch it.
     width, height = (np.inf if length is None else length for length in size)
-    measures = measure(true, predicted, width, height, iou_threshold=iou_threshold, finite=finite)  # type: ignore[arg-type]  # any positive number does
+    measures = measure(true, predicted, width, height, iou_threshold=iou_threshold, finite=finite)
     usable = np.isfinite(predicted).all(axis=1)
     overlap = iou(true, predicted)
     return Evidence(

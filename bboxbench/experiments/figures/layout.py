@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from bboxbench.experiments.cells import box_accuracies, conditions
 from bboxbench.experiments.figures.cells import states
 from bboxbench.experiments.figures.style import MUTED
+from bboxbench.experiments.names import short
 
 __all__ = ["Cell", "Grid", "Words", "cells_of", "grid", "loss_order", "note", "panels", "rows_grid", "wrapped"]
 
@@ -82,10 +83,10 @@ def cells_of(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
 
 
 def wrapped(name: str, width: int) -> str:
-    """A name with its parameters on lines of about ``width`` characters, broken behind commas and before brackets."""
+    """A name, short, on lines of about ``width`` characters, broken behind commas and before brackets."""
     parts: list[str] = []
     word = ""
-    for character in name:
+    for character in short(name):
         if character == "(" and word:
             parts.append(word)
             word = ""

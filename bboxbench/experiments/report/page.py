@@ -25,12 +25,12 @@ from bboxbench.errors import InputError
 from bboxbench.experiments.cells import conditions, other_axes
 from bboxbench.experiments.columns import COMPARISONS
 from bboxbench.experiments.figures.style import OUTCOME_STYLE, SYMPTOM_STYLE
+from bboxbench.experiments.names import short
 from bboxbench.experiments.outcomes import CONVERGED_ACCURACY, SYMPTOMS
 from bboxbench.experiments.recorded import RecordedSweep, read_sweep, sides_table
 from bboxbench.experiments.report import answers, drawings, provenance, rows, words
 from bboxbench.experiments.report.cautions import cautions
 from bboxbench.experiments.report.cells import STATES, Cell, cells_of
-from bboxbench.experiments.report.names import short
 from bboxbench.experiments.report.pictures import Overlay, Picture, overlays, preview_pictures, test_pictures
 from bboxbench.experiments.report.ranking import comparison_summary, rankings
 from bboxbench.files import make_folder, write_atomically
