@@ -18,7 +18,19 @@ from bboxbench.experiments.journal import Journal, read_records
 from bboxbench.experiments.spec import AXES, SweepSpec
 from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically
 
-__all__ = ["SCHEMA", "ResultsFolder", "finished_runs", "load_predictions", "open_results", "read_predictions"]
+__all__ = [
+    "SCHEMA",
+    "ResultsFolder",
+    "claim_results",
+    "differences",
+    "finished_runs",
+    "is_kept",
+    "joined_axes",
+    "load_predictions",
+    "open_results",
+    "predictions_file",
+    "read_predictions",
+]
 
 SCHEMA = 1
 """Version of the folder's layout; a newer one is refused."""
@@ -49,7 +61,7 @@ class ResultsFolder:
             with np.errstate(over="ignore"):  # a diverged run's boxes may be past float16: they become infinite
                 np.savez_compressed(content, boxes=predictions.astype(np.float16))
             record["predictions_sha256"] = hashlib.sha256(content.getvalue()).hexdigest()
-            write_atomically(_predictions_file(self.path, record["run_id"]), content.getvalue())
+            write_atomically(predictions_file(self.path, record["run_id"]), content.getvalue())
         self.journal.append(record)
 
 
@@ -78,19 +90,45 @@ def open_results(
         InputError: ``path`` is a file, or its journal or sweep.json is damaged.
         CannotWrite: no permission, disk full.
     """
-    _found(path, spec, dataset_sha256)
+    manifest = {
+        "schema": SCHEMA,
+        "spec": spec.to_dict(),
+        "settings": _settings(spec, dataset_sha256),
+        "spec_sha256": spec.sha256(),
+        "environment": environment,
+        "runs": dict(planned or {}),
+    }
+    with claim_results(path, manifest, warn) as results:
+        yield results
+
+
+@contextmanager
+def claim_results(
+    path: Path, manifest: dict[str, Any], warn: Callable[[str], None] = lambda _: None
+) -> Iterator[ResultsFolder]:
+    """The same for one who has the content of a sweep.json and no spec: what is there already is added to.
+
+    Args:
+        path: of the folder; made if need be.
+        manifest: as `open_results` writes it.
+        warn: told of a torn journal tail.
+
+    Raises:
+        FolderConflict: other settings, another data set, something that is no sweep, or a live process writing it.
+        InputError: ``path`` is a file, or its journal or sweep.json is damaged.
+        CannotWrite: no permission, disk full.
+    """
+    _found(path, manifest["settings"])
     make_folder(path)
     with claim_folder(path):
-        found = _found(path, spec, dataset_sha256)
+        found = _found(path, manifest["settings"]) or {}
         for left in path.glob(f"{TEMPORARY}*"):
             left.unlink(missing_ok=True)
         content = {
-            "schema": SCHEMA,
-            "spec": _longer(found["spec"] if found else {}, spec.to_dict()),
-            "settings": {**spec.settings(), "dataset_sha256": dataset_sha256},
-            "spec_sha256": spec.sha256(),
-            "environment": environment,
-            "runs": {**(found or {}).get("runs", {}), **(planned or {})},
+            **found,
+            **manifest,
+            "spec": joined_axes(found.get("spec", {}), manifest["spec"]),
+            "runs": {**found.get("runs", {}), **manifest["runs"]},
         }
         # The first thing that is written says whose folder this is: whatever happens next, it can be gone on with.
         write_atomically(path / MANIFEST, json.dumps(content, indent=2) + "\n")
@@ -108,32 +146,41 @@ def finished_runs(path: Path, spec: SweepSpec, dataset_sha256: str) -> dict[str,
         FolderConflict: the folder holds something else, as `open_results` says.
         InputError: its journal or sweep.json is damaged.
     """
-    if not _found(path, spec, dataset_sha256):
+    if not _found(path, _settings(spec, dataset_sha256)):
         return {}
     return {
         record["run_id"]: record["row"]["status"]
         for record in read_records(path / JOURNAL)
-        if record["row"]["status"] != "ok" or _is_kept(path, record)
+        if record["row"]["status"] != "ok" or is_kept(path, record)
     }
 
 
-def _is_kept(path: Path, record: dict[str, Any]) -> bool:
-    file = _predictions_file(path, record["run_id"])
+def is_kept(path: Path, record: dict[str, Any]) -> bool:
+    """Whether the predictions of a journal's ``record`` are in the folder ``path`` as they were written."""
+    file = predictions_file(path, record["run_id"])
     return file.exists() and file_sha256(file) == record.get("predictions_sha256")
 
 
-def _predictions_file(folder: Path, run_id: str) -> Path:
+def predictions_file(folder: Path, run_id: str) -> Path:
+    """Where the predicted boxes of a run are kept."""
     return folder / "predictions" / f"{run_id}.npz"
 
 
-def _longer(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The new spec with the axes of the old one, too: what the folder holds after both."""
+def joined_axes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The spec ``new`` with the axes of ``old``, too: what a folder holds after both. Either is of a sweep.json."""
     axes = {name: [*old.get(name, []), *(v for v in new[name] if v not in old.get(name, []))] for name in AXES}
     return {**new, **axes}
 
 
-def _found(path: Path, spec: SweepSpec, dataset_sha256: str) -> dict[str, Any] | None:
-    """The content of the folder's sweep.json, None where there is no sweep yet; raises unless it has these settings."""
+def _settings(spec: SweepSpec, dataset_sha256: str) -> dict[str, Any]:
+    return {**spec.settings(), "dataset_sha256": dataset_sha256}
+
+
+def _found(path: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The content of the folder's sweep.json, None where there is no sweep yet; raises unless it has these settings.
+
+    Settings without the data set's hash are of one that is not drawn yet.
+    """
     manifest = path / MANIFEST
     with write_errors(path):
         names = sorted(each.name for each in path.iterdir()) if path.is_dir() else []
@@ -155,15 +202,19 @@ def _found(path: Path, spec: SweepSpec, dataset_sha256: str) -> dict[str, Any] |
         raise InputError(f"{manifest} is damaged. Restore it, or choose another folder with --out.") from error
     if schema != SCHEMA:
         raise FolderConflict(f"{manifest} has schema {schema}, this version reads {SCHEMA}. Update bboxbench.")
-    here = {**spec.settings(), "dataset_sha256": dataset_sha256 or there.get("dataset_sha256")}
-    here, there = ({**values, **values.pop("pictures", {})} for values in (here, there))
-    differing = [name for name in sorted({*there, *here}) if there.get(name) != here.get(name)]
-    if differing:
-        changes = ", ".join(f"{name} {_short(there.get(name))} (now {_short(here.get(name))})" for name in differing)
+    here = {**settings, "dataset_sha256": settings["dataset_sha256"] or there.get("dataset_sha256")}
+    if changes := differences(there, here):
         raise FolderConflict(
             f"{path} holds a sweep with {changes}. Use the same settings, or another folder with --out."
         )
     return dict(found)
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """In what two sweeps' settings differ, as in "epochs 2 (now 3), dropout 0.2 (now 0.3)"; empty where in nothing."""
+    here, there = ({**values, **values.get("pictures", {}), "pictures": None} for values in (here, there))
+    differing = [name for name in sorted({*there, *here}) if there.get(name) != here.get(name)]
+    return ", ".join(f"{name} {_short(there.get(name))} (now {_short(here.get(name))})" for name in differing)
 
 
 def _short(value: Any) -> str:
@@ -186,7 +237,7 @@ def load_predictions(folder: Path, run_id: str, record: dict[str, Any] | None) -
     Raises:
         InputError: the run has no predictions, or the file is not the one that was written.
     """
-    if record is None or not _is_kept(folder, record):
+    if record is None or not is_kept(folder, record):
         raise InputError(f"Expected the predictions of a finished run. Those of {run_id} in {folder} are not whole.")
-    with np.load(_predictions_file(folder, run_id), allow_pickle=False) as content:
+    with np.load(predictions_file(folder, run_id), allow_pickle=False) as content:
         return np.asarray(content["boxes"], np.float32)
