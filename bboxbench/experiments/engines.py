@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 __all__ = ["ENGINE_FACTORIES", "by_engine", "choose_engine", "fallbacks"]
 
 
-def _lockstep(spec: SweepSpec) -> Engine:
+def _lockstep(spec: SweepSpec, keep_weights: bool) -> Engine:
     from bboxbench.experiments.lockstep import LockstepEngine
 
-    return LockstepEngine(spec)
+    return LockstepEngine(spec, keep_weights=keep_weights)
 
 
-def _fit(spec: SweepSpec) -> Engine:
+def _fit(spec: SweepSpec, keep_weights: bool) -> Engine:
     from bboxbench.experiments.fit import FitEngine
 
-    return FitEngine(spec)
+    return FitEngine(spec, keep_weights=keep_weights)
 
 
 # Each is imported when it is asked for: a plan needs to know which engine trains a run, and an engine needs the plan.
-ENGINE_FACTORIES: dict[str, Callable[[SweepSpec], Engine]] = {"lockstep": _lockstep, "fit": _fit}
-"""What trains the runs, by the name the spec has for it."""
+ENGINE_FACTORIES: dict[str, Callable[[SweepSpec, bool], Engine]] = {"lockstep": _lockstep, "fit": _fit}
+"""What trains the runs, by the name the spec has for it; the second argument is whether weights are kept."""
 
 
 def choose_engine(spec: SweepSpec, cell: Cell) -> tuple[str, str]:

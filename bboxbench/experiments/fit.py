@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -16,6 +18,7 @@ from bboxbench.errors import one_line
 from bboxbench.experiments.network import build_network
 from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.plan import Block, Run
+from bboxbench.experiments.pulse import Pulse
 from bboxbench.experiments.recipe import Recipe
 from bboxbench.experiments.seeds import sample_order
 from bboxbench.experiments.spec import NETWORK, SweepSpec
@@ -47,15 +50,30 @@ class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ship
         return normalise(self._grey[rows]), self._boxes[rows]
 
 
-def predict(model: Any, grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+class _Steps(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """A sign of life behind every batch of an epoch."""
+
+    def __init__(self, run: Run, epoch: int, steps: int, pulse: Pulse) -> None:
+        super().__init__()
+        self._run, self._epoch, self._steps, self._pulse = run, epoch, steps, pulse
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        # The looking counts as one more step: an epoch is finished when that is done.
+        self._pulse.beat([self._run], self._epoch + (batch + 1) / (self._steps + 1))
+
+
+def predict(
+    model: Any, grey: npt.NDArray[np.uint8], on_batch: Callable[[], None] = lambda: None
+) -> npt.NDArray[np.float32]:
     """Boxes of grey pictures (n, height, width): xyxy relative, shape (n, 4).
 
     `Model.predict` would want all pictures as float32 at once, four times the memory, or a second input pipeline.
     """
-    parts = [
-        np.asarray(model.predict_on_batch(normalise(grey[start : start + PREDICT_BATCH])), np.float32)
-        for start in range(0, len(grey), PREDICT_BATCH)
-    ]
+    parts = []
+    for start in range(0, len(grey), PREDICT_BATCH):
+        pictures = normalise(grey[start : start + PREDICT_BATCH])
+        parts.append(np.asarray(model.predict_on_batch(pictures), np.float32))
+        on_batch()
     return np.concatenate(parts) if parts else np.empty((0, 4), np.float32)
 
 
@@ -81,8 +99,8 @@ def untrained(run: Run, spec: SweepSpec, width: int, height: int) -> Any:
 class FitEngine:
     """Trains each run of a block with `keras.Model.fit`, one after the other."""
 
-    def __init__(self, spec: SweepSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: SweepSpec, *, keep_weights: bool = False) -> None:
+        self._spec, self._keep_weights = spec, keep_weights
 
     def train(self, block: Block, data: TrainingData, on_epoch: EpochListener) -> Iterator[TrainedRun]:
         """Train every run of ``block`` on ``data``; a run that raises comes back with its ``error``."""
@@ -92,7 +110,7 @@ class FitEngine:
             try:
                 self._train_run(result, data, on_epoch)
             except Exception as error:
-                result.error = one_line(error)
+                result.error, result.traceback = one_line(error), traceback.format_exc()
             finally:
                 # Keras keeps every graph of a process alive otherwise: memory would grow from run to run.
                 keras.backend.clear_session(free_memory=True)
@@ -103,16 +121,21 @@ class FitEngine:
         """Train, look at the validation pictures after every epoch, and predict the test pictures at the end."""
         run = result.run
         model = self.compiled(run, data.width, data.height)
+        pulse = Pulse(on_epoch)
         for epoch in range(self._spec.epochs):
             start = time.perf_counter()
             order = sample_order(run.seed, epoch, len(data.train.grey))
             batches = OrderedBatches(data.train, data.width, data.height, self._spec.batch_size, order)
             # One call an epoch: Keras begins its first epoch twice to learn the shapes, so a data set that counted
             # epochs by itself would train them out of order.
-            history = model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0).history
+            told = _Steps(run, epoch, len(batches), pulse)
+            history = model.fit(
+                batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0, callbacks=[told]
+            ).history
             loss = float(history["loss"][0])
             seen = data.validation
-            drawn = predict(model, seen.grey)[np.newaxis]
+            looking = epoch + len(batches) / (len(batches) + 1)
+            drawn = predict(model, seen.grey, partial(pulse.beat, [run], looking))[np.newaxis]
             measures = validate(seen.boxes, drawn, data.width, data.height, self._spec.iou_threshold)[0]
             row = {"epoch": epoch + 1, "train_loss": loss, **measures}
             result.epochs.append({**row, "seconds": round(time.perf_counter() - start, 3)})
@@ -121,7 +144,9 @@ class FitEngine:
             on_epoch(run, epoch + 1)
             if not result.finite:
                 break
-        result.predictions = predict(model, data.test.grey)
+        result.predictions = predict(model, data.test.grey, partial(pulse.beat, [run], len(result.epochs)))
+        if self._keep_weights:
+            result.weights = [np.asarray(each, np.float32) for each in model.get_weights()]
 
     def compiled(self, run: Run, width: int, height: int) -> Any:
         """The run's network, compiled with its loss and optimizer, untrained."""

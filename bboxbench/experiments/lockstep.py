@@ -10,7 +10,8 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -26,6 +27,7 @@ from bboxbench.experiments.convolution import Geometry, Window
 from bboxbench.experiments.fit import untrained
 from bboxbench.experiments.memory import MemoryNeed, available_bytes
 from bboxbench.experiments.plan import Block, Run
+from bboxbench.experiments.pulse import Pulse
 from bboxbench.experiments.replicas import Replicas
 from bboxbench.experiments.seeds import layer_seed, sample_order
 from bboxbench.experiments.spec import SweepSpec
@@ -41,8 +43,6 @@ PREDICT_BATCH = 100
 """Pictures a prediction step."""
 WORTH = 0.7
 """Share of the positions above which a window saves too little to be worth placing."""
-TELL_SECONDS = 2.0
-"""How often a listener hears of an epoch that is under way."""
 
 
 def glyph_window(boxes: npt.NDArray[Any], height: int, width: int) -> Window | None:
@@ -178,8 +178,8 @@ def _normalise(pictures: Any) -> Any:
 class LockstepEngine:
     """Trains the runs of a block together, as many at once as the memory holds."""
 
-    def __init__(self, spec: SweepSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: SweepSpec, *, keep_weights: bool = False) -> None:
+        self._spec, self._keep_weights = spec, keep_weights
         # Asked once: what allocators keep from one block for the next would make later blocks smaller.
         self._memory = available_bytes()
 
@@ -198,11 +198,11 @@ class LockstepEngine:
         """Train ``runs`` together; where that raises, in halves, so that one run cannot take the others with it."""
         start = time.perf_counter()
         results = [TrainedRun(run) for run in runs]
-        error = ""
+        error = trace = ""
         try:
             self._train_together(results, data, window, on_epoch)
         except Exception as raised:
-            error = one_line(raised)
+            error, trace = one_line(raised), traceback.format_exc()
             if len(runs) > 1:
                 _LOG.warning("%d runs together raised %s; training them in halves.", len(runs), error[:300])
             if isinstance(raised, tf.errors.ResourceExhaustedError):
@@ -220,7 +220,7 @@ class LockstepEngine:
         # Nobody can say which network a step's time went to: each takes an equal share.
         seconds = (time.perf_counter() - start) / len(results)
         for result in results:
-            result.error, result.seconds = error, seconds
+            result.error, result.traceback, result.seconds = error, trace, seconds
         yield from results
 
     def _train_together(
@@ -230,11 +230,13 @@ class LockstepEngine:
         spec, runs = self._spec, [result.run for result in results]
         networks = LockstepTrainer.of(spec, runs, data.height, data.width, window)
         stopped: dict[int, list[npt.NDArray[np.float32]]] = {}
+        pulse = Pulse(on_epoch)
         for epoch in range(spec.epochs):
             start = time.perf_counter()
             going = [r for r in range(len(runs)) if r not in stopped]
-            losses = self._train_epoch(networks, data, epoch, [runs[r] for r in going], on_epoch)
-            measures = self._validate(networks, data)
+            pending = [runs[r] for r in going]
+            losses = self._train_epoch(networks, data, epoch, pending, pulse)
+            measures = self._validate(networks, data, epoch, pending, pulse)
             seconds = round((time.perf_counter() - start) / len(runs), 3)
             finite = networks.replicas.finite() & np.isfinite(losses)
             for r in going:
@@ -249,38 +251,44 @@ class LockstepEngine:
                 break
         for r, weights in stopped.items():
             networks.replicas.set_weights_of(r, weights)
-        for result, boxes in zip(results, predict_all(networks, data.test), strict=True):
+        longest = max(results, key=lambda result: len(result.epochs))
+        drawn = predict_all(networks, data.test, lambda: pulse.beat([longest.run], len(longest.epochs)))
+        for r, (result, boxes) in enumerate(zip(results, drawn, strict=True)):
             result.predictions = boxes
+            if self._keep_weights:
+                result.weights = networks.replicas.weights_of(r)
 
     def _train_epoch(
-        self, networks: LockstepTrainer, data: TrainingData, epoch: int, going: list[Run], on_epoch: EpochListener
+        self, networks: LockstepTrainer, data: TrainingData, epoch: int, going: list[Run], pulse: Pulse
     ) -> npt.NDArray[np.float64]:
         """One pass over the training pictures; gives each replica's mean loss, shape (R,)."""
         n, size, split = len(data.train.grey), self._spec.batch_size, data.train
         order = sample_order(networks.seed, epoch, n)
         relative = relative_boxes(split.boxes, data.width, data.height)
         total = np.zeros(len(networks.replicas))
-        told = time.perf_counter()
         for step, start in enumerate(range(0, n, size), epoch * -(-n // size)):
             rows = order[start : start + size]
             losses = networks.train(split.grey[rows], split.boxes[rows].astype(np.int32), relative[rows], step)
             total += np.asarray(losses, np.float64) * len(rows)
-            if time.perf_counter() - told > TELL_SECONDS and start + size < n:
-                told = time.perf_counter()
-                for run in going:
-                    on_epoch(run, epoch + (start + size) / n)
+            # The looking counts as one more picture: an epoch is finished when that is done.
+            pulse.beat(going, epoch + min(start + size, n) / (n + 1))
         return total / n
 
-    def _validate(self, networks: LockstepTrainer, data: TrainingData) -> list[dict[str, float | None]]:
-        split = data.validation
-        drawn = predict_all(networks, split)
+    def _validate(
+        self, networks: LockstepTrainer, data: TrainingData, epoch: int, going: list[Run], pulse: Pulse
+    ) -> list[dict[str, float | None]]:
+        split, n = data.validation, len(data.train.grey)
+        drawn = predict_all(networks, split, lambda: pulse.beat(going, epoch + n / (n + 1)))
         return validate(split.boxes, drawn, data.width, data.height, self._spec.iou_threshold)
 
 
-def predict_all(networks: LockstepTrainer, split: Split) -> npt.NDArray[np.float32]:
+def predict_all(
+    networks: LockstepTrainer, split: Split, on_batch: Callable[[], None] = lambda: None
+) -> npt.NDArray[np.float32]:
     """Boxes that every replica draws on every picture of a split: (R, n, 4), xyxy relative."""
     drawn = []
     for start in range(0, len(split.grey), PREDICT_BATCH):
         rows = slice(start, start + PREDICT_BATCH)
         drawn.append(np.asarray(networks.predict(split.grey[rows], split.boxes[rows].astype(np.int32))))
+        on_batch()
     return np.concatenate(drawn, axis=1) if drawn else np.empty((len(networks.replicas), 0, 4), np.float32)

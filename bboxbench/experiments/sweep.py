@@ -19,8 +19,9 @@ from bboxbench.data_gen import Dataset, generate, open_dataset
 from bboxbench.data_gen.shards import split_ranges
 from bboxbench.errors import CannotWrite, one_line
 from bboxbench.experiments.baselines import baselines_table
-from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine, fallbacks
+from bboxbench.experiments.engines import choose_engine, fallbacks
 from bboxbench.experiments.estimate import Estimate, estimate
+from bboxbench.experiments.execution import Execution, make_executor
 from bboxbench.experiments.figures import box_accuracy_figure, write_figures
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.memory import available_bytes
@@ -34,7 +35,7 @@ from bboxbench.experiments.runtime import environment, start_tensorflow
 from bboxbench.experiments.seeds import VARY
 from bboxbench.experiments.spec import NETWORK, SweepSpec
 from bboxbench.experiments.tables import comparisons_table, distribution_table, histogram_table, runs_table
-from bboxbench.experiments.training import Engine, EpochListener, TrainedRun, TrainingData, load_data
+from bboxbench.experiments.training import EpochListener, TrainedRun, TrainingData, load_boxes
 from bboxbench.experiments.views import Views
 from bboxbench.files import write_atomically
 
@@ -105,20 +106,20 @@ def plan_sweep(spec: SweepSpec, folder: Path | None = None) -> Plan:
     pending = [run for run in runs if run.run_id not in done]
     # The pictures will take their part of the memory when they are read.
     memory = available_bytes() - pictures.n * pictures.width * pictures.height
-    return _plan(spec, runs, pending, sizes, threads, memory)
+    return _plan(spec, runs, pending, sizes, threads, estimate(spec, pending, sizes, memory))
 
 
 def _plan(
-    spec: SweepSpec, runs: list[Run], pending: list[Run], sizes: tuple[int, int, int], threads: int, memory: int
+    spec: SweepSpec, runs: list[Run], pending: list[Run], sizes: tuple[int, int, int], threads: int, left: Estimate
 ) -> Plan:
-    """Time a few steps of what is left and put the plan together."""
+    """Put the plan together."""
     return Plan(
         spec,
         len(runs),
         len(runs) - len(pending),
         *sizes,
         threads=threads,
-        estimate=estimate(spec, pending, sizes, memory),
+        estimate=left,
         rates=tuple(dict.fromkeys((run.cell.optimizer, run.cell.loss, run.cell.learning_rate) for run in runs)),
         fallbacks=fallbacks(spec, runs),
     )
@@ -133,18 +134,21 @@ def _check(spec: SweepSpec) -> None:
 
 
 def run_sweep(
-    spec: SweepSpec, folder: Path | None = None, listener: Listener | None = None, *, retry_failed: bool = False
+    spec: SweepSpec,
+    folder: Path | None = None,
+    listener: Listener | None = None,
+    *,
+    retry_failed: bool = False,
+    execution: Execution | None = None,
 ) -> SweepResult:
     """Run every run of ``spec`` that the folder's journal does not have yet, and write the tables.
-
-    Keras's session is cleared after every block, so that memory does not grow: models that the caller holds in the same
-    process should be saved before.
 
     Args:
         spec: what to do.
         folder: of the results; by default `SweepSpec.folder`.
         listener: told of progress.
         retry_failed: whether runs that failed before are trained again.
+        execution: where blocks train and what ends them; by default `Execution` as it is.
 
     Raises:
         InputError: a name, a parameter or a data set that cannot be used; nothing is written.
@@ -152,44 +156,53 @@ def run_sweep(
         CannotWrite: disk full, no permission; every finished run is kept.
         KeyboardInterrupt: passed on; every finished run is kept.
     """
-    listener = listener or Listener()
+    listener, execution = listener or Listener(), execution or Execution()
     folder = folder or spec.folder()
     threads = start_tensorflow(spec.threads)
     _check(spec)
     finished_runs(folder, spec, "")  # A folder that holds something else must end it here, too.
     dataset = _dataset(spec, listener)
     runs = plan(spec, dataset.sha256)
-    data = load_data(dataset, spec.validation)
-    sizes = (len(data.train.grey), len(data.validation.grey), len(data.test.grey))
+    data = load_boxes(dataset, spec.validation)
+    sizes = (len(data.train.boxes), len(data.validation.boxes), len(data.test.boxes))
     kept = finished_runs(folder, spec, dataset.sha256)
     done = {run_id for run_id, status in kept.items() if status == "ok" or not retry_failed}
     pending = [run for run in runs if run.run_id not in done]
-    what = _plan(spec, runs, pending, sizes, threads, available_bytes())
     machine = environment()
     asked = {f"{' '.join(map(str, run.cell.row().values()))} {run.seed}": run.run_id for run in runs}
-    with open_results(folder, spec, dataset.sha256, machine, listener.warning, asked) as results:
-        if lost := [r["run_id"] for r in results.journal.records if r["run_id"] not in kept]:
-            which = ", ".join(lost)
-            listener.warning(f"Predictions are missing or altered; this plan trains its own of them again: {which}.")
-        listener.planned(what)
-        baselines = baselines_table(data, spec.iou_threshold)
-        write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
-        facts = _shared_columns(spec, data, sizes, threads, machine["device"])
-        engines: dict[str, Engine] = {}
-        with Views(folder, results.journal) as views:
-            for block in blocks(pending):
-                for name, part in by_engine(spec, block):
-                    if name not in engines:
-                        engines[name] = ENGINE_FACTORIES[name](spec)
-                    with _listener_errors(listener) as tell:
-                        for trained in engines[name].train(part, data, tell):
-                            row = _keep(trained, data, spec, {**facts, "engine": name}, results)
-                            views.run_came()
-                            listener.finished(row)
-                views.write_if_stale()
-                # The whole report comes at the end; this one is for looking in before.
-                box_accuracy_figure(runs_table(results.journal.records), folder / "report" / "box_accuracy.png")
-        return _conclude(results, runs, baselines, _report(folder, dataset, listener))
+    with make_executor(execution, spec, dataset, data, listener.warning) as executor:
+        what = _plan(spec, runs, pending, sizes, threads, executor.estimate(pending))
+        with open_results(folder, spec, dataset.sha256, machine, listener.warning, asked) as results:
+            if lost := [r["run_id"] for r in results.journal.records if r["run_id"] not in kept]:
+                which = ", ".join(lost)
+                listener.warning(
+                    f"Predictions are missing or altered; this plan trains its own of them again: {which}."
+                )
+            listener.planned(what)
+            baselines = baselines_table(data, spec.iou_threshold)
+            write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
+            facts = _shared_columns(spec, data, sizes, threads, machine["device"])
+            with Views(folder, results.journal) as views, _listener_errors(listener) as tell:
+                parts = list(blocks(pending))
+                left = [{run.run_id for run in block.runs} for block in parts]
+                for trained in executor.run(parts, tell):
+                    row = _keep(trained, data, spec, facts, results)
+                    views.run_came()
+                    listener.finished(row)
+                    if _ended(left, row["run_id"]):
+                        views.write_if_stale()
+                        # The whole report comes at the end; this one is for looking in before.
+                        box_accuracy_figure(runs_table(results.journal.records), folder / "report" / "box_accuracy.png")
+            return _conclude(results, runs, baselines, _report(folder, dataset, listener))
+
+
+def _ended(left: list[set[str]], run_id: str) -> bool:
+    """Take a run off the blocks that are left; whether that was the last of one."""
+    for block in left:
+        if run_id in block:
+            block.remove(run_id)
+            return not block
+    return False
 
 
 class _ListenerError(BaseException):
@@ -199,8 +212,12 @@ class _ListenerError(BaseException):
 @contextmanager
 def _listener_errors(listener: Listener) -> Iterator[EpochListener]:
     """What an engine tells of epochs; an error of the listener's, as a broken pipe, ends the sweep as it is."""
+    told: dict[str, float] = {}
 
     def tell(run: Run, epoch: float) -> None:
+        if told.get(run.run_id) == epoch:
+            return  # A sign of life, no news.
+        told[run.run_id] = epoch
         try:
             listener.epoch(run, epoch)
         except Exception as error:
@@ -247,6 +264,8 @@ def _keep(
     """Measure a finished run and put it into the folder; gives its row of runs.csv."""
     run = trained.run
     row = {"run_id": run.run_id, "seed": run.seed, **run.cell.row(), **facts, "seconds": round(trained.seconds, 3)}
+    row |= {"engine": trained.engine or choose_engine(spec, run.cell)[0]}
+    row |= {"threads": trained.threads or facts["threads"], "device": trained.device or facts["device"]}
     row |= {"status": "failed" if trained.error else "ok", "error": trained.error}
     row["train_loss"] = trained.epochs[-1]["train_loss"] if trained.epochs else None
     histogram: tuple[int, ...] = ()

@@ -13,10 +13,14 @@ from bboxbench.data_gen import Dataset
 from bboxbench.errors import InputError
 from bboxbench.experiments.plan import Block, Run
 
-__all__ = ["Engine", "EpochListener", "Split", "TrainedRun", "TrainingData", "load_data"]
+__all__ = ["Engine", "EpochListener", "Split", "TrainedRun", "TrainingData", "load_boxes", "load_data"]
 
 EpochListener = Callable[[Run, float], None]
-"""Called with a run and the number of epochs it has finished; between two whole numbers one is under way."""
+"""Called with a run and the number of epochs it has finished; between two whole numbers one is under way.
+
+The same number may be told again, as a sign of life while pictures are looked at. After a block died, its runs start
+anew from a lower one.
+"""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Split:
     """Pictures and boxes of one split."""
 
     grey: npt.NDArray[np.uint8]
-    """Luminance, shape (n, height, width)."""
+    """Luminance, shape (n, height, width); (n, 0, 0) where pictures are not held, see `load_boxes`."""
     boxes: npt.NDArray[np.int16]
     """xyxy in pixels, shape (n, 4)."""
 
@@ -57,7 +61,19 @@ class TrainedRun:
     seconds: float = 0.0
     """Wall time; of runs that train together, each has an equal share."""
     error: str = ""
-    """Why training raised, on one line; empty where it did not."""
+    """Why there is no result, on one line; empty where there is one."""
+    traceback: str = ""
+    """Of a run that raised, as Python prints it."""
+    log: str = ""
+    """What the process that trained a failed run wrote to stdout and stderr meanwhile, where it is known."""
+    weights: list[npt.NDArray[np.float32]] | None = None
+    """As `keras.Model.get_weights` gives them; only where they were asked for and training did not raise."""
+    engine: str = ""
+    """Which trained it. `bboxbench.experiments.block_trainer.BlockTrainer` fills in this and the next two."""
+    threads: int = 0
+    """Of one operation, where it was trained."""
+    device: str = ""
+    """Where it was trained, as in runs.csv; empty where nobody knows."""
 
 
 class Engine(Protocol):
@@ -77,9 +93,22 @@ def load_data(dataset: Dataset, validation: int) -> TrainingData:
     Raises:
         InputError: the data set is too small for three splits, or a shard is missing, cut or altered.
     """
+    return _load(dataset, validation, dataset.grey)
+
+
+def load_boxes(dataset: Dataset, validation: int) -> TrainingData:
+    """The same without pictures, which take 20 kB each: for who measures what others train.
+
+    Raises:
+        InputError: as `load_data`, as far as boxes are concerned.
+    """
+    return _load(dataset, validation, lambda name: np.empty((len(dataset.split(name)), 0, 0), np.uint8))
+
+
+def _load(dataset: Dataset, validation: int, grey: Callable[[str], npt.NDArray[np.uint8]]) -> TrainingData:
     if not all(len(dataset.split(name)) for name in ("train", "validation", "test")):
         raise InputError(f"Expected a data set with pictures in every split. Received {dataset.n} in {dataset.folder}.")
-    splits = {name: Split(dataset.grey(name), dataset.boxes(name)) for name in ("train", "validation", "test")}
+    splits = {name: Split(grey(name), dataset.boxes(name)) for name in ("train", "validation", "test")}
     seen = splits["validation"]
     splits["validation"] = Split(seen.grey[:validation], seen.boxes[:validation])
     spec = dataset.spec

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bboxbench.experiments import engines, sweep
+from bboxbench.experiments import engines, in_process
 from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine, choose_engine, fallbacks
 from bboxbench.experiments.estimate import Estimate
 from bboxbench.experiments.plan import Block, Cell, Run, blocks, plan
@@ -33,7 +33,7 @@ OWN = f"{__name__}:build"
 @pytest.fixture(autouse=True)
 def not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test here asks how long a sweep takes."""
-    monkeypatch.setattr(sweep, "estimate", lambda *_, **__: Estimate(0, {}))
+    monkeypatch.setattr(in_process, "estimate", lambda *_, **__: Estimate(0, {}))
 
 
 def quick(**changes: Any) -> SweepSpec:
@@ -117,8 +117,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
     """What each engine was given, by its name; an engine that was never made is not there."""
     found: Trained = {}
 
-    def factory(name: str) -> Callable[[SweepSpec], Recording]:
-        return lambda spec: Recording(found.setdefault(name, []))
+    def factory(name: str) -> Callable[[SweepSpec, bool], Recording]:
+        return lambda spec, keep_weights: Recording(found.setdefault(name, []))
 
     for name in ENGINES:
         monkeypatch.setitem(engines.ENGINE_FACTORIES, name, factory(name))

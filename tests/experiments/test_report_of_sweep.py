@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bboxbench.errors import CannotWrite
-from bboxbench.experiments import sweep
+from bboxbench.experiments import in_process, sweep
 from bboxbench.experiments.estimate import Estimate
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.report import PAGE, write_report
@@ -39,7 +39,7 @@ def test_a_page_that_cannot_be_made_is_one_warning_and_the_sweep_stands(
         raise RuntimeError("drawn\nwrong")
 
     monkeypatch.setattr(sweep, "write_page", fail)
-    monkeypatch.setattr(sweep, "estimate", lambda *_: Estimate(0.0, {}))
+    monkeypatch.setattr(in_process, "estimate", lambda *_: Estimate(0.0, {}))
     hearing = Hearing()
     result = run_sweep(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r", hearing)
     assert len(result.runs) == 1
@@ -59,7 +59,7 @@ def test_a_full_disk_is_told_from_a_page_that_cannot_be_made(
         raise CannotWrite("no space is left")
 
     monkeypatch.setattr(sweep, "write_page", full)
-    monkeypatch.setattr(sweep, "estimate", lambda *_: Estimate(0.0, {}))
+    monkeypatch.setattr(in_process, "estimate", lambda *_: Estimate(0.0, {}))
     with pytest.raises(CannotWrite, match="no space is left"):
         run_sweep(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r")
     assert (tmp_path / "r" / "runs.csv").exists()

@@ -16,7 +16,7 @@ import pytest
 from bboxbench.boxes import to_pixels
 from bboxbench.data_gen import Dataset, DatasetSpec, generate, open_dataset
 from bboxbench.errors import FolderConflict, InputError
-from bboxbench.experiments import sweep, tables
+from bboxbench.experiments import in_process, tables
 from bboxbench.experiments.estimate import Estimate
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.outcomes import measure
@@ -34,7 +34,7 @@ TIMES = ["seconds"]
 def timed_where_a_plan_is_asked_for(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Timing this machine takes longer than these sweeps: only the tests of plans do it."""
     if "plan" not in request.node.name:
-        monkeypatch.setattr(sweep, "estimate", lambda *_: Estimate(0.0, {}))
+        monkeypatch.setattr(in_process, "estimate", lambda *_: Estimate(0.0, {}))
 
 
 def runs_of(folder: Path) -> pd.DataFrame:

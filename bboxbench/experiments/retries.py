@@ -1,0 +1,56 @@
+"""What becomes of a block whose process or machine died: tried again in halves, until the one to blame is alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bboxbench.experiments.plan import Block, Run
+
+__all__ = ["Retries"]
+
+
+class Retries:
+    """Remembers which runs were in blocks that died, and says what to try again.
+
+    Args:
+        whole_first: whether a block is tried once more as it is before it is halved. Runs that train in other company
+            may differ in the last bits, so that where bits are promised a process that was killed from outside must
+            change none.
+    """
+
+    def __init__(self, *, whole_first: bool = False) -> None:
+        self._whole_first = whole_first
+        self._deaths: Counter[str] = Counter()
+
+    def died(self, block: Block, missing: Sequence[Run]) -> list[Block]:
+        """A block ended before all of its runs were back.
+
+        A run that died alone is tried once more if that was its first death, so that whatever killed a process from
+        outside costs no run; else it is given up.
+
+        Args:
+            block: as it was tried.
+            missing: its runs that are not back.
+
+        Returns:
+            Blocks to try, in this order. A missing run that is in none of them is given up: it has failed.
+        """
+        self._deaths.update(run.run_id for run in missing)
+        runs = block.runs if self._whole_first else tuple(missing)
+        most = max((self._deaths[run.run_id] for run in missing), default=0)
+        if not missing:
+            return []
+        if len(runs) == 1:
+            return [replace(block, runs=runs)] if most == 1 else []
+        if self._whole_first and most == 1:
+            return [block]
+        middle = len(runs) // 2
+        wanted = set(missing)
+        halves = (replace(block, runs=part) for part in (runs[:middle], runs[middle:]))
+        return [half for half in halves if wanted.intersection(half.runs)]
+
+    def node_lost(self, block: Block) -> list[Block]:
+        """The machine is gone, which is no fault of the block's: the same again, however often."""
+        return [block]
