@@ -29,15 +29,19 @@ class Ticker:
         self._start = self._last_line = time.monotonic()
         self._already: int | None = None
 
-    def update(self, done: int, note: str = "") -> None:
+    def update(self, done: int, note: str = "", total: int | None = None) -> None:
         """Report that ``done`` of the total is finished; ``note`` is a few words beside the bar.
+
+        A ``total`` takes the place of the one before.
 
         The first call says what an earlier, interrupted command had done already: it does not count for the ETA.
         """
         if self._already is None:
             self._already = done
+        if total is not None:
+            self._total = total
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=done, note=note)
+            self._bar.update(self._bar.task_ids[0], completed=done, total=self._total, note=note)
             return
         now = time.monotonic()
         if now - self._last_line < SECONDS_BETWEEN_LINES and done < self._total:

@@ -31,7 +31,7 @@ from bboxbench.experiments.tables import (
     runs_table,
 )
 
-__all__ = ["SIDES_COLUMNS", "RecordedSweep", "read_sweep", "sides_table"]
+__all__ = ["SIDES_COLUMNS", "RecordedSweep", "read_manifest", "read_sweep", "sides_table"]
 
 SIDES_COLUMNS = {
     **CELL,
@@ -151,7 +151,7 @@ def read_sweep(folder: Path | str) -> RecordedSweep:
         InputError: there is no sweep in ``folder``, it is damaged, or a newer bboxbench wrote it.
     """
     folder = Path(folder)
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     records = read_records(folder / JOURNAL)
     return RecordedSweep(
         folder=folder,
@@ -164,7 +164,12 @@ def read_sweep(folder: Path | str) -> RecordedSweep:
     )
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The content of a results folder's sweep.json.
+
+    Raises:
+        InputError: there is no sweep in ``folder``, it is damaged, or a newer bboxbench wrote it.
+    """
     path = folder / MANIFEST
     with read_errors(path):
         there = path.is_file()

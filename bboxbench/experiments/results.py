@@ -210,11 +210,17 @@ def _found(path: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
     return dict(found)
 
 
-def differences(there: dict[str, Any], here: dict[str, Any]) -> str:
-    """In what two sweeps' settings differ, as in "epochs 2 (now 3), dropout 0.2 (now 0.3)"; empty where in nothing."""
+def differences(there: dict[str, Any], here: dict[str, Any], word: str = "now") -> str:
+    """In what two sweeps' settings differ, as in "epochs 2 (now 3), dropout 0.2 (now 0.3)"; empty where in nothing.
+
+    Args:
+        there: the settings that are named first.
+        here: those in brackets.
+        word: what these are.
+    """
     here, there = ({**values, **values.get("pictures", {}), "pictures": None} for values in (here, there))
     differing = [name for name in sorted({*there, *here}) if there.get(name) != here.get(name)]
-    return ", ".join(f"{name} {_short(there.get(name))} (now {_short(here.get(name))})" for name in differing)
+    return ", ".join(f"{name} {_short(there.get(name))} ({word} {_short(here.get(name))})" for name in differing)
 
 
 def _short(value: Any) -> str:
