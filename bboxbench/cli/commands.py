@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from bboxbench import __version__
-from bboxbench.cli import collect, diagnose, generate, losses, plot, preview, report, simulate, sweep, verify
+from bboxbench.cli import collect, diagnose, generate, losses, plot, predict, preview, report, simulate, sweep, verify
 from bboxbench.errors import BboxbenchError, CannotWrite, write_errors
 
 __all__ = ["app", "run"]
@@ -46,7 +46,7 @@ def options(
     """Options of the whole command, before the name of a command."""
 
 
-for module in (generate, verify, preview, sweep, collect, report, plot, diagnose, simulate, losses):
+for module in (generate, verify, preview, sweep, collect, predict, report, plot, diagnose, simulate, losses):
     module.add_to(app)
 
 

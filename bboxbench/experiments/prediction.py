@@ -1,0 +1,98 @@
+"""A saved network asked about anybody's pictures: each is scaled to what it reads, its box given in own pixels."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bboxbench.boxes import Array, to_pixels
+from bboxbench.errors import InputError, one_line
+from bboxbench.experiments.fit import PREDICT_BATCH, predict
+from bboxbench.experiments.overlay import PREDICTED, draw_box, enlarged, factor
+from bboxbench.experiments.picture_files import check_picture, grey_levels, open_picture
+from bboxbench.files import write_atomically
+
+__all__ = ["PredictedBox", "input_size", "predict_pictures", "save_drawn"]
+
+
+@dataclass(frozen=True)
+class PredictedBox:
+    """What a network says of one picture."""
+
+    path: Path
+    width: int
+    """Of the picture, upright, in pixels."""
+    height: int
+    box: Array
+    """xyxy in pixels of the picture, float64 (4,), neither sorted nor cut; NaN or infinite where the network is."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether there is a box at all."""
+        return bool(np.isfinite(self.box).all())
+
+
+def input_size(model: Any) -> tuple[int, int]:
+    """Width and height in pixels of the pictures that ``model`` reads.
+
+    Raises:
+        InputError: it does not read grey pictures of one size, (batch, height, width, 1), or does not give four numbers.
+    """
+    reads, gives = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if not isinstance(reads, tuple) or len(reads) != 4 or reads[3] != 1 or None in reads[1:]:
+        raise InputError(f"Expected a network that reads grey pictures, (None, height, width, 1). Received: {reads}.")
+    if not isinstance(gives, tuple) or len(gives) != 2 or gives[1] != 4:
+        raise InputError(f"Expected a network that gives one box a picture, (None, 4). Received: {gives}.")
+    return int(reads[2]), int(reads[1])
+
+
+def predict_pictures(model: Any, paths: Sequence[Path]) -> Iterator[PredictedBox]:
+    """The box that ``model`` draws in each picture, in the order of ``paths``.
+
+    A picture of other proportions than the network reads is stretched to them, and the box stretched back.
+
+    Args:
+        model: as `bboxbench.experiments.load_model` gives it: grey pictures in [-1, 1] to xyxy boxes relative to them.
+        paths: of pictures of any size and mode. All are looked at before the first is predicted.
+
+    Raises:
+        InputError: a file is no picture or is damaged, or the model is none of pictures and boxes.
+    """
+    width, height = input_size(model)
+    for path in paths:
+        check_picture(path)
+    for first in range(0, len(paths), PREDICT_BATCH):
+        some = paths[first : first + PREDICT_BATCH]
+        grey, sizes = [], []
+        for path in some:
+            picture = open_picture(path)
+            grey.append(grey_levels(picture, width, height))
+            sizes.append(picture.size)
+        try:
+            boxes = predict(model, np.stack(grey))
+        except Exception as error:  # whatever layers a file may have
+            raise InputError(f"The network cannot read pictures of {width}x{height}: {one_line(error)}") from error
+        for path, size, box in zip(some, sizes, boxes, strict=True):
+            yield PredictedBox(path, *size, to_pixels(box, *size))
+
+
+def save_drawn(found: PredictedBox, path: Path) -> None:
+    """Write the picture with its box drawn in, as PNG; a small one is enlarged by a whole number.
+
+    Raises:
+        CannotWrite: no space, no permission.
+        InputError: the picture is gone or changed.
+    """
+    picture = open_picture(found.path)
+    times = factor(picture.width)
+    if times > 1:
+        picture = enlarged(np.asarray(picture), times)
+    draw_box(picture, found.box * times, colour=PREDICTED, line=max(3, round(max(picture.size) / 200)))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    write_atomically(path, stream.getvalue())

@@ -1,0 +1,126 @@
+"""Trained networks as standard ``.keras`` files: written whole or not at all, read in Keras's safe mode alone.
+
+See docs/training.md.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from bboxbench.errors import InputError, one_line, read_errors, write_errors
+from bboxbench.experiments import layers  # the layers of the built-in network become known to Keras by it
+from bboxbench.experiments.fit import untrained
+from bboxbench.files import write_atomically
+
+if TYPE_CHECKING:
+    from bboxbench.experiments.plan import Run
+    from bboxbench.experiments.spec import SweepSpec
+
+__all__ = ["SUFFIX", "load_model", "model_bytes", "save_model", "trained_network", "why_not_loadable"]
+
+SUFFIX = ".keras"
+"""How the name of a model's file ends: Keras goes by it."""
+
+REGISTERED = (layers.BoxHead, layers.OutputBias)
+"""What Keras must know before it can load the built-in network."""
+
+
+def trained_network(
+    run: Run, spec: SweepSpec, width: int, height: int, weights: list[npt.NDArray[np.float32]]
+) -> Any:
+    """The network of a run with the weights it was trained to: a `keras.Model`, not compiled.
+
+    Args:
+        run: whose network it is.
+        spec: of the run's sweep.
+        width: of the pictures, in pixels.
+        height: the same.
+        weights: as `keras.Model.get_weights` gives them.
+    """
+    model = untrained(run, spec, width, height)
+    model.set_weights(weights)
+    return model
+
+
+def model_bytes(model: Any) -> bytes:
+    """The content of a ``.keras`` file of ``model``.
+
+    Raises:
+        CannotWrite: no room for temporary files.
+        InputError: a layer of it cannot say how to make it again.
+    """
+    with write_errors(tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"model{SUFFIX}"
+        try:
+            keras.saving.save_model(model, path)
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise InputError(f"The network cannot be saved: {one_line(error)}") from error
+        return path.read_bytes()
+
+
+def save_model(model: Any, path: Path) -> None:
+    """Write ``model`` as a ``.keras`` file, which is there whole or not at all.
+
+    Raises:
+        CannotWrite: disk full, no permission.
+        InputError: a layer of it cannot say how to make it again.
+    """
+    write_atomically(path, model_bytes(model))
+
+
+def load_model(path: Path | str) -> Any:
+    """Load a ``.keras`` file as a `keras.Model`, in safe mode: no code that the file brings along is run.
+
+    It is not compiled: to train it further, compile it with a loss and an optimizer.
+
+    Args:
+        path: of the file. Layers that are neither Keras's nor bboxbench's must be registered before, by importing the
+            module that has them under ``@keras.saving.register_keras_serializable()``.
+
+    Raises:
+        CannotRead: it is missing, a folder, or may not be read.
+        InputError: it is no ``.keras`` file, is damaged, contains a Lambda layer, or a layer that is not registered.
+    """
+    path = Path(path)
+    with read_errors(path), path.open("rb") as stream:
+        whole = zipfile.is_zipfile(stream)
+    if path.suffix != SUFFIX or not whole:
+        raise InputError(f"Expected a model saved by Keras 3, a {SUFFIX} file. Received: {path}, which is none.")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # whatever a file may contain
+        raise InputError(f"Cannot load {path}: {_reason(error)}") from error
+
+
+def why_not_loadable(model: Any) -> str:
+    """Why a file of ``model`` could not be loaded in safe mode, in words; empty where it can."""
+    try:
+        content = model_bytes(model)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"model{SUFFIX}"
+            path.write_bytes(content)
+            load_model(path)
+    except InputError as error:
+        return str(error.__cause__ and _reason(error.__cause__))
+    return ""
+
+
+def _reason(error: BaseException) -> str:
+    """In words for who has the file, without Keras's advice to switch the safe mode off."""
+    said = one_line(error)
+    if "ambda" in said:
+        return "it has a Lambda layer, so code of its own, which is never run. Save it with a registered layer instead."
+    if strange := re.search(r"Could not locate \w+ '([^']+)'", said):
+        return (
+            f"it has '{strange[1]}', which is not registered. Import the module that has it under "
+            "@keras.saving.register_keras_serializable() first."
+        )
+    return f"it is damaged or no model ({said[:160]})."
