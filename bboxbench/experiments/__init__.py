@@ -1,7 +1,7 @@
 """Loss x initializer x seed: spec -> plan -> training -> journal -> outcomes and tables -> figures and report.
 
-Light parts are here; `run_sweep` and `BoxDiagnosis`, which import TensorFlow, come when they are asked for, as does
-`diagnose`.
+Light parts are here; `run_sweep`, `load_model` and `BoxDiagnosis`, which import TensorFlow, come when they are asked
+for, as does `diagnose`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,20 @@ from bboxbench.experiments.spec import PRESETS, SweepSpec
 
 if TYPE_CHECKING:
     from bboxbench.experiments.diagnosis import BoxDiagnosis, Diagnosis, diagnose
+    from bboxbench.experiments.saving import load_model
     from bboxbench.experiments.sweep import run_sweep
 
-__all__ = ["PRESETS", "BoxDiagnosis", "Diagnosis", "Measures", "SweepSpec", "diagnose", "measure", "run_sweep"]
+__all__ = [
+    "PRESETS",
+    "BoxDiagnosis",
+    "Diagnosis",
+    "Measures",
+    "SweepSpec",
+    "diagnose",
+    "load_model",
+    "measure",
+    "run_sweep",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,6 +34,10 @@ def __getattr__(name: str) -> Any:
         from bboxbench.experiments.sweep import run_sweep
 
         return run_sweep
+    if name == "load_model":
+        from bboxbench.experiments.saving import load_model
+
+        return load_model
     if name in ("BoxDiagnosis", "Diagnosis", "diagnose"):
         from bboxbench.experiments import diagnosis
 

@@ -138,7 +138,7 @@ class Film:
         return _png(page)
 
     def animation(self, most: int = MOST_FRAMES) -> bytes:
-        """A GIF that runs for ever: a frame an epoch, at most ``most`` of them at like distances; the last one stays."""
+        """A GIF that runs for ever: a frame an epoch, at most ``most`` at like distances; the last one stays longer."""
         frames = [self.frames[place] for place in evenly(len(self.frames), most)]
         pages = [self._page(frame) for frame in frames]
         palette = _palette([pages[0], pages[len(pages) // 2], pages[-1]])

@@ -81,7 +81,9 @@ def _picture_errors(path: Path) -> Iterator[None]:
             raise InputError(f"Expected a picture, as PNG or JPEG. Received: {path}, which is none.") from error
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             most = Image.MAX_IMAGE_PIXELS or 0
-            raise InputError(f"Expected a picture of at most {most:,} pixels. Received: {path}, which is more.") from error
+            raise InputError(
+                f"Expected a picture of at most {most:,} pixels. Received: {path}, which is more."
+            ) from error
         except Exception as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise

@@ -41,7 +41,7 @@ def input_size(model: Any) -> tuple[int, int]:
     """Width and height in pixels of the pictures that ``model`` reads.
 
     Raises:
-        InputError: it does not read grey pictures of one size, (batch, height, width, 1), or does not give four numbers.
+        InputError: it does not read grey pictures of one size, (batch, height, width, 1), or gives no four numbers.
     """
     reads, gives = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if not isinstance(reads, tuple) or len(reads) != 4 or reads[3] != 1 or None in reads[1:]:

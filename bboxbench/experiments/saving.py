@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.errors import InputError, one_line, read_errors, write_errors
-from bboxbench.experiments import layers  # the layers of the built-in network become known to Keras by it
-from bboxbench.experiments.fit import untrained
+from bboxbench.experiments.fit import untrained  # which also makes the built-in network's layers known to Keras
 from bboxbench.files import write_atomically
 
 if TYPE_CHECKING:
@@ -29,13 +28,8 @@ __all__ = ["SUFFIX", "load_model", "model_bytes", "save_model", "trained_network
 SUFFIX = ".keras"
 """How the name of a model's file ends: Keras goes by it."""
 
-REGISTERED = (layers.BoxHead, layers.OutputBias)
-"""What Keras must know before it can load the built-in network."""
 
-
-def trained_network(
-    run: Run, spec: SweepSpec, width: int, height: int, weights: list[npt.NDArray[np.float32]]
-) -> Any:
+def trained_network(run: Run, spec: SweepSpec, width: int, height: int, weights: list[npt.NDArray[np.float32]]) -> Any:
     """The network of a run with the weights it was trained to: a `keras.Model`, not compiled.
 
     Args:
