@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -58,6 +58,8 @@ class Estimate:
     seconds: float
     engines: dict[str, Calibration]
     """By name, of those that have runs to train."""
+    runs: dict[str, float] = field(default_factory=dict)
+    """Seconds of each run, by its run_id."""
 
 
 def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], memory: int) -> Estimate:
@@ -78,7 +80,7 @@ def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], m
         for name, part in by_engine(spec, block):
             by_name.setdefault(name, []).append(part)
     costs: dict[str, Calibration] = {}
-    seconds = 0.0
+    runs: dict[str, float] = {}
     for name, found in by_name.items():
         samples = _samples(pictures, min(spec.batch_size, sizes[0]))
         # The largest block stands for most: one that was nearly finished before would not.
@@ -87,8 +89,9 @@ def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], m
             _time_fit(spec, largest, samples) if name == "fit" else _time_lockstep(spec, largest, samples, memory)
         )
         keras.backend.clear_session(free_memory=True)
-        seconds += sum(len(part.runs) for part in found) * costs[name].run_seconds(spec, *sizes)
-    return Estimate(seconds, costs)
+        each = costs[name].run_seconds(spec, *sizes)
+        runs |= {run.run_id: each for part in found for run in part.runs}
+    return Estimate(sum(runs.values()), costs, runs)
 
 
 @dataclass(frozen=True)
