@@ -161,7 +161,7 @@ def _spec_and_runs(work: Work) -> tuple[Any, Any]:
         losses=LOSSES,
         initializers=("glorot_uniform",),
         seeds=(0,),
-        batch_size=BATCH,
+        batch_sizes=(BATCH,),
         precision=work.precision,
         engine=work.kind,
     )

@@ -27,14 +27,14 @@ for name in ${*:-$all}; do
     as_posted) # the case word for word, under two of its initializers
         sweep as_posted --preset as_posted --seeds 1 --initializers "glorot_uniform,random_uniform(minval=-0.05,maxval=0.05)" ;;
     rescue) # what else decides whether a loss of overlap learns
-        sweep rescue --n 4000 --batch-size 50 --validation 200 --seeds 3 --losses iou,giou --initializers "$two" --optimizers adam:0.0002,adam:0.001 \
+        sweep rescue --n 4000 --batch-sizes 50 --validation 200 --seeds 3 --losses iou,giou --initializers "$two" --optimizers adam:0.0002,adam:0.001 \
             --starts zeros,wide --heads corners,centre_size,ordered ;;
     white) # black letters on white, every input +1 but the glyph
         "$bin/bboxbench" generate --n 4000 --background white --out data/findings-white --quiet
-        sweep white --data data/findings-white --batch-size 50 --validation 200 --seeds 3 --losses mse,iou,giou --starts zeros,wide \
+        sweep white --data data/findings-white --batch-sizes 50 --validation 200 --seeds 3 --losses mse,iou,giou --starts zeros,wide \
             --initializers glorot_uniform,he_normal --optimizers adam:0.0005 ;;
     twenty_seeds) # the default sweep on fewer pictures, all its seeds; smaller batches, for as many steps as that allows
-        sweep twenty_seeds --n 4000 --batch-size 50 --validation 200 --seeds 20 ;;
+        sweep twenty_seeds --n 4000 --batch-sizes 50 --validation 200 --seeds 20 ;;
     *) echo "Expected one of: $all. Received: $name." >&2; exit 2 ;;
     esac
 done

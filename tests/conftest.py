@@ -77,7 +77,7 @@ def write_sweep(small_dataset: Dataset) -> Callable[..., Path]:
                         }
                         row |= {"head": "corners", "start": "wide", "status": "failed" if boxes is None else "ok"}
                         row |= {"vary": "init,order,dropout", "n_train": 12, "n_validation": 8, "n_test": 20}
-                        row |= {"error": "ValueError: made to fail" if boxes is None else ""}
+                        row |= {"batch_size": 100, "error": "ValueError: made to fail" if boxes is None else ""}
                         histogram: tuple[int, ...] = ()
                         if boxes is not None:
                             pixels = to_pixels(boxes, width, height)

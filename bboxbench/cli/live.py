@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from bboxbench.cli.console import Console, Ticker, duration
-from bboxbench.experiments.learning_rates import UNTUNED, is_tuned, tuned_rate
+from bboxbench.experiments.learning_rates import UNTUNED, is_tuned, rates_of, tuned_rate
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.recipe import TUNED_RATE, split_rate
 
@@ -39,14 +40,22 @@ def plan_lines(plan: Plan) -> list[str]:
     """The plan as a person reads it."""
     spec = plan.spec
     axes = spec.cell_axes()
-    counted = [_count(len(v), name) for name, v in axes.items() if name in ("loss", "initializer") or len(v) > 1]
-    counted.append(_count(len(spec.seeds), "seed"))
+    several = {**axes, "learning_rate": spec.learning_rates, "seed": spec.seeds}
+    shown = {n: len(v) for n, v in several.items() if n in ("loss", "initializer", "seed") or len(v) > 1}
+    counted = [_count(each, name.replace("_", " ")) for name, each in shown.items()]
+    # Not every one with every other: a rate may be of one loss.
+    whole = math.prod(shown.values()) == plan.runs
     lines = [
-        f"Plan: {' x '.join(counted)} = {_count(plan.runs, 'run')}",
-        f"  {_count(spec.epochs, 'epoch')} of {plan.n_train:,} pictures, batch {spec.batch_size}; "
+        f"Plan: {' x '.join(counted)} = {_count(plan.runs, 'run')}"
+        if whole
+        else f"Plan: {_count(plan.runs, 'run')} of {', '.join(counted)}",
+        f"  {_count(spec.epochs, 'epoch')} of {plan.n_train:,} pictures, "
+        f"batch {' and '.join(map(str, spec.batch_sizes))}; "
         f"{plan.n_test:,} test pictures; engine {spec.engine}, {_count(plan.threads, 'thread')}",
     ]
-    lines += [f"  {name}: {', '.join(values)}" for name, values in axes.items()]
+    if spec.learning_rates:
+        axes["learning_rate"] = spec.learning_rates
+    lines += [f"  {n.replace('_', ' ')}: {', '.join(v)}" for n, v in axes.items() if n != "batch_size"]
     if (spec.network, spec.precision) != (type(spec).network, type(spec).precision):
         lines.append(f"  network: {spec.network}, computed in {spec.precision}")
     for reason, count in plan.fallbacks:
@@ -67,14 +76,15 @@ def plan_lines(plan: Plan) -> list[str]:
 def _rate_lines(plan: Plan) -> list[str]:
     """Which learning rates stand behind an optimizer that names none."""
     lines = []
-    for name, rate in dict.fromkeys((name, rate) for name, _, rate in plan.rates):
+    rates = [each for each in plan.rates if not rates_of(plan.spec.learning_rates, each[1])]
+    for name, rate in dict.fromkeys((name, rate) for name, _, rate in rates):
         if name in plan.spec.optimizers:
             paper = "; the paper's is 1.0" if name == "adadelta" else ""
             lines.append(f"  {name} without a rate takes Keras's default, {rate:g}{paper}")
-    names = list(dict.fromkeys(loss.partition("(")[0] for _, loss, _ in plan.rates))
+    names = list(dict.fromkeys(loss.partition("(")[0] for _, loss, _ in rates))
     for text in plan.spec.optimizers:
         optimizer, given = split_rate(text)
-        if given == TUNED_RATE:
+        if given == TUNED_RATE and names:
             own = ", ".join(f"{loss} {tuned_rate(optimizer, loss):g}" for loss in names if is_tuned(optimizer, loss))
             others = [loss for loss in names if not is_tuned(optimizer, loss)]
             left = f"not tuned, so {UNTUNED[optimizer]:g}: {', '.join(others)}" if others else ""

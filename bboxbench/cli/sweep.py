@@ -70,10 +70,19 @@ def sweep(
             "As adam:0.001,adadelta:1.0; adam:tuned has a rate for each loss; without one, Keras's own.",
         ),
     ] = None,
+    learning_rates: Annotated[
+        str | None,
+        _option(
+            RUNS,
+            "the optimizer's",
+            "As 0.001,0.0003 for optimizers without a rate of their own, or tuned; giou:0.0003 is for that loss alone.",
+            "NUMBERS",
+        ),
+    ] = None,
     heads: Annotated[str | None, _option(RUNS, "corners", "corners (as posted), centre_size, ordered.")] = None,
     starts: Annotated[str | None, _option(RUNS, "wide", "First box: wide (the middle half), zeros (no area).")] = None,
+    batch_sizes: Annotated[str | None, _option(RUNS, "100", "Pictures a step, as 50,100.", "NUMBERS")] = None,
     epochs: Annotated[int | None, _number(TRAINING, 1, "8", "Passes over the training pictures.")] = None,
-    batch_size: Annotated[int | None, _number(TRAINING, 1, "100", "Pictures a step.")] = None,
     dropout: Annotated[float | None, _option(TRAINING, "0.2", "Share dropped, 0 to below 1.", "SHARE")] = None,
     validation: Annotated[
         int | None, _number(TRAINING, 0, "1000", "Validation pictures looked at after each epoch, at most.")
@@ -151,10 +160,11 @@ def sweep(
         "initializers": initializers,
         "seeds": seeds,
         "optimizers": optimizers,
+        "learning_rates": learning_rates,
         "heads": heads,
         "starts": starts,
         "epochs": epochs,
-        "batch_size": batch_size,
+        "batch_sizes": batch_sizes,
         "dropout": dropout,
         "validation": validation,
         "iou_threshold": iou_threshold,

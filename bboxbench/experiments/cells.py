@@ -25,6 +25,7 @@ CELL = {
     "learning_rate": "the optimizer's",
     "head": "how four numbers become a box: corners, centre_size, ordered",
     "start": "output bias: zeros, wide",
+    "batch_size": "pictures a step",
 }
 """The columns of a cell."""
 

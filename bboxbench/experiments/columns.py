@@ -70,7 +70,7 @@ RUNS = {
     "head": CELL["head"],
     "start": CELL["start"],
     "epochs": "asked for; a diverged run ends with the epoch in which it diverged",
-    "batch_size": "pictures a step",
+    "batch_size": CELL["batch_size"],
     "vary": "what the seed changes",
     "precision": "of the computation; weights and the optimizer's state are float32",
     "engine": "what trained the run: fit also where lockstep was asked for and cannot",

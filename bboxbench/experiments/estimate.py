@@ -44,10 +44,12 @@ class Calibration:
     """A prediction, per picture."""
     memory: int = 0
     """Bytes that all of them take together; 0 where they train one by one."""
+    batch_size: int = 100
+    """Pictures a step."""
 
     def run_seconds(self, spec: SweepSpec, n_train: int, n_validation: int, n_test: int) -> float:
         """Estimated seconds of one run of ``spec`` that does not diverge."""
-        steps = -(-n_train // spec.batch_size)
+        steps = -(-n_train // self.batch_size)
         return self.start + spec.epochs * (steps * self.step + n_validation * self.picture) + n_test * self.picture
 
 
@@ -57,13 +59,13 @@ class Estimate:
 
     seconds: float
     engines: dict[str, Calibration]
-    """By name, of those that have runs to train."""
+    """By name, of those that have runs to train; where batches differ in size, an engine once for each size."""
     runs: dict[str, float] = field(default_factory=dict)
     """Seconds of each run, by its run_id."""
 
 
 def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], memory: int) -> Estimate:
-    """Train the first runs of each engine for a few steps on letters as the sweep has them; takes some seconds.
+    """Train the first runs of each engine and batch size for a few steps on letters as it has them; takes seconds.
 
     A step takes hardly longer with one loss than with another: all are timed with mse, so that a loss that cannot be
     computed fails in its own run and not here.
@@ -75,21 +77,22 @@ def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], m
         memory: bytes that networks which train together may take.
     """
     pictures = spec.dataset_spec()
-    by_name: dict[str, list[Block]] = {}
+    alike: dict[tuple[str, int], list[Block]] = {}
     for block in blocks([replace(run, cell=replace(run.cell, loss="mse")) for run in pending]):
         for name, part in by_engine(spec, block):
-            by_name.setdefault(name, []).append(part)
+            alike.setdefault((name, part.batch_size), []).append(part)
     costs: dict[str, Calibration] = {}
     runs: dict[str, float] = {}
-    for name, found in by_name.items():
-        samples = _samples(pictures, min(spec.batch_size, sizes[0]))
+    several = len({size for _, size in alike}) > 1
+    for (name, size), found in alike.items():
+        samples = _samples(pictures, min(size, sizes[0]))
         # The largest block stands for most: one that was nearly finished before would not.
         largest = max(found, key=lambda part: len(part.runs))
-        costs[name] = (
-            _time_fit(spec, largest, samples) if name == "fit" else _time_lockstep(spec, largest, samples, memory)
-        )
+        cost = _time_fit(spec, largest, samples) if name == "fit" else _time_lockstep(spec, largest, samples, memory)
+        cost = replace(cost, batch_size=size)
         keras.backend.clear_session(free_memory=True)
-        each = costs[name].run_seconds(spec, *sizes)
+        costs[f"{name}, batch {size}" if several else name] = cost
+        each = cost.run_seconds(spec, *sizes)
         runs |= {run.run_id: each for part in found for run in part.runs}
     return Estimate(sum(runs.values()), costs, runs)
 

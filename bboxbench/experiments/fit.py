@@ -125,7 +125,7 @@ class FitEngine:
         for epoch in range(self._spec.epochs):
             start = time.perf_counter()
             order = sample_order(run.seed, epoch, len(data.train.grey))
-            batches = OrderedBatches(data.train, data.width, data.height, self._spec.batch_size, order)
+            batches = OrderedBatches(data.train, data.width, data.height, run.cell.batch_size, order)
             # One call an epoch: Keras begins its first epoch twice to learn the shapes, so a data set that counted
             # epochs by itself would train them out of order.
             told = _Steps(run, epoch, len(batches), pulse)

@@ -62,7 +62,7 @@ def glyph_window(boxes: npt.NDArray[Any], height: int, width: int) -> Window | N
 def memory_need(spec: SweepSpec, run: Run, height: int, width: int, window: Window | None) -> MemoryNeed:
     """What runs of this one's optimizer take when they train together."""
     itemsize = tf.as_dtype(spec.precision).size
-    return MemoryNeed(spec.batch_size, height, width, window, run.cell.make_optimizer(), itemsize)
+    return MemoryNeed(run.cell.batch_size, height, width, window, run.cell.make_optimizer(), itemsize)
 
 
 def parts(
@@ -78,7 +78,7 @@ def parts(
 
 
 class LockstepTrainer:
-    """Runs of one seed and one optimizer as one network: its training step and its predictions.
+    """Runs of one seed, batch size and optimizer as one network: its training step and its predictions.
 
     Args:
         runs: what trains together.
@@ -109,6 +109,8 @@ class LockstepTrainer:
         self._optimizer.build(self.replicas.variables)
         self.seed = runs[0].seed
         """The one seed of all runs."""
+        self.batch_size = runs[0].cell.batch_size
+        """Pictures a step, the same for all runs."""
         self._dropout, self._dropout_seed = dropout, layer_seed("dropout", self.seed, "dropout")
         self._step = tf.function(self._train, autograph=False)
         self._forward = tf.function(self._draw, autograph=False)
@@ -262,7 +264,7 @@ class LockstepEngine:
         self, networks: LockstepTrainer, data: TrainingData, epoch: int, going: list[Run], pulse: Pulse
     ) -> npt.NDArray[np.float64]:
         """One pass over the training pictures; gives each replica's mean loss, shape (R,)."""
-        n, size, split = len(data.train.grey), self._spec.batch_size, data.train
+        n, size, split = len(data.train.grey), networks.batch_size, data.train
         order = sample_order(networks.seed, epoch, n)
         relative = relative_boxes(split.boxes, data.width, data.height)
         total = np.zeros(len(networks.replicas))

@@ -1,12 +1,11 @@
-"""From a spec to its runs: cells (loss x initializer x ...), runs (a cell at one seed), blocks (one seed)."""
+"""From a spec to its runs: cells (loss x initializer x ...), runs (a cell at a seed), blocks (a seed and a batch)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from sklearn.model_selection import ParameterGrid
@@ -14,7 +13,7 @@ from sklearn.model_selection import ParameterGrid
 from bboxbench.errors import InputError
 from bboxbench.experiments import resolve
 from bboxbench.experiments.engines import choose_engine
-from bboxbench.experiments.learning_rates import tuned_rate
+from bboxbench.experiments.learning_rates import Rate, rates_of, tuned_rate
 from bboxbench.experiments.network import output_bias
 from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.recipe import Recipe, split_rate
@@ -25,7 +24,7 @@ __all__ = ["Block", "Cell", "Run", "blocks", "plan"]
 
 @dataclass(frozen=True)
 class Cell:
-    """What is compared: a loss with an initializer, an optimizer and its rate, a head and a start."""
+    """What is compared: a loss with an initializer, an optimizer and its rate, a head, a start and a batch size."""
 
     loss: str
     initializer: str
@@ -33,6 +32,7 @@ class Cell:
     learning_rate: float
     head: str
     start: str
+    batch_size: int
 
     def row(self) -> dict[str, Any]:
         """The cell by column name."""
@@ -63,6 +63,11 @@ class Block:
     seed: int
     runs: tuple[Run, ...]
 
+    @property
+    def batch_size(self) -> int:
+        """Pictures a step, the same for all runs."""
+        return self.runs[0].cell.batch_size
+
 
 def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
     """All runs of ``spec`` on a data set, seed by seed, so that an early stop leaves whole blocks to compare.
@@ -78,28 +83,30 @@ def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
         own_network(spec.network).check_axes(spec)
     losses = _canonical("loss", spec.losses)
     initializers = _canonical("initializer", spec.initializers)
-    # A tuned rate is the loss's, too.
+    _check_rates(spec, losses)
+    # A rate may be the loss's, too.
     optimizers = {
-        (text, loss): _optimizer(text, identity["name"])
+        (text, loss): _optimizers(text, identity["name"], rates_of(spec.learning_rates, loss, spelled))
         for text in spec.optimizers
-        for loss, (_, identity) in losses.items()
+        for loss, (spelled, identity) in losses.items()
     }
     axes = spec.cell_axes()
     cells: dict[Cell, dict[str, Any]] = {}
     # ParameterGrid turns the last key fastest in alphabetical order; sorted back into the order that the user wrote.
     for point in sorted(ParameterGrid(axes), key=lambda point: [axes[name].index(point[name]) for name in axes]):
         loss, initializer = losses[point["loss"]], initializers[point["initializer"]]
-        optimizer, learning_rate, optimizer_identity = optimizers[point["optimizer"], point["loss"]]
-        cell = Cell(loss[0], initializer[0], optimizer, learning_rate, point["head"], point["start"])
-        if cell in cells:
-            twice = " ".join(str(value) for value in vars(cell).values())
-            raise InputError(f"Expected every cell once. Received twice: {twice}.")
-        cells[cell] = {
-            **cell.row(),
-            "loss": loss[1],
-            "initializer": initializer[1],
-            "optimizer": optimizer_identity,
-        }
+        for optimizer, learning_rate, optimizer_identity in optimizers[point["optimizer"], point["loss"]]:
+            others = (point[name] for name in ("head", "start", "batch_size"))
+            cell = Cell(loss[0], initializer[0], optimizer, learning_rate, *others)
+            if cell in cells:
+                twice = " ".join(str(value) for value in vars(cell).values())
+                raise InputError(f"Expected every cell once. Received twice: {twice}.")
+            cells[cell] = {
+                **cell.row(),
+                "loss": loss[1],
+                "initializer": initializer[1],
+                "optimizer": optimizer_identity,
+            }
     # How a run is evaluated is part of it: a row that is measured otherwise is another row.
     shared = {**spec.settings(), "dataset": dataset_sha256}
     # The engine that trains it, too, whichever was asked for.
@@ -125,16 +132,42 @@ def _canonical(kind: str, texts: tuple[str, ...]) -> dict[str, tuple[str, dict[s
 
 
 def blocks(runs: list[Run]) -> Iterator[Block]:
-    """Neighbouring runs of one seed, together."""
-    for seed, members in groupby(runs, key=lambda run: run.seed):
+    """The runs of one seed and batch size, together, in the order in which such first occur."""
+    found: dict[tuple[int, int], list[Run]] = {}
+    for run in runs:
+        found.setdefault((run.seed, run.cell.batch_size), []).append(run)
+    for (seed, _), members in found.items():
         yield Block(seed, tuple(members))
 
 
-def _optimizer(text: str, loss: str) -> tuple[str, float, dict[str, Any]]:
-    """The optimizer's one spelling, its rate (the given one, the loss's own, Keras's default), and its identity."""
+def _check_rates(spec: SweepSpec, losses: Mapping[str, tuple[str, Any]]) -> None:
+    """Refuse a learning rate that no run would take."""
+    if not spec.learning_rates:
+        return
+    if all(isinstance(split_rate(text)[1], float) for text in spec.optimizers):
+        raise InputError(
+            "Expected an optimizer without a learning rate, as adam, or with its tuned one for learning_rates. "
+            f"Received: {', '.join(spec.optimizers)}."
+        )
+    taken = {rate for text, (spelled, _) in losses.items() for rate in rates_of(spec.learning_rates, text, spelled)}
+    for rate in map(Rate.parse, spec.learning_rates):
+        if rate not in taken and not rate.loss:
+            raise InputError(f"Expected a loss without learning rates of its own for {rate}. Received none.")
+        if rate not in taken:
+            raise InputError(f"Expected a learning rate of one of: {', '.join(losses)}. Received: {rate}.")
+
+
+def _optimizers(text: str, loss: str, rates: tuple[Rate, ...]) -> list[tuple[str, float, dict[str, Any]]]:
+    """The optimizer of a loss under each of its rates: the given one, else ``rates``, else its tuned one or Keras's."""
     name, given = split_rate(text)
     recipe = Recipe.parse(name, "optimizer")
-    rate = tuned_rate(recipe.name, loss) if isinstance(given, str) else given
+    if isinstance(given, float) or not rates:
+        return [_optimizer(recipe, tuned_rate(recipe.name, loss) if isinstance(given, str) else given)]
+    return [_optimizer(recipe, rate.value) for rate in rates]
+
+
+def _optimizer(recipe: Recipe, rate: float | None) -> tuple[str, float, dict[str, Any]]:
+    """The optimizer's one spelling, its rate, which is Keras's default where none is given, and its identity."""
     made = resolve.optimizer(recipe, rate)
     spelled, identity = resolve.canonical("optimizer", recipe, made)
     # Keras keeps the rate as float32: 0.001 would read 0.0010000000474974513.

@@ -89,7 +89,7 @@ class RecordedSweep:
         """
         if asked := self.manifest.get("runs"):
             return len({*self._records, *asked.values()})
-        return math.prod(len(self.manifest["spec"][axis]) for axis in AXES)
+        return math.prod(max(1, len(self.manifest["spec"][axis])) for axis in AXES)
 
     @property
     def pictures(self) -> DatasetSpec:

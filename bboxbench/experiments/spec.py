@@ -7,21 +7,25 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bboxbench.data_gen import DatasetSpec, open_dataset
 from bboxbench.errors import InputError, read_errors, unknown_name
+from bboxbench.experiments.learning_rates import Rate
 from bboxbench.experiments.recipe import split_list
 from bboxbench.experiments.runtime import start_tensorflow
 from bboxbench.experiments.seeds import VARY, parse_seeds
 
 __all__ = ["AXES", "ENGINES", "NETWORK", "PRECISIONS", "PRESETS", "SweepSpec", "read_toml"]
 
-AXES = ("losses", "initializers", "optimizers", "heads", "starts", "seeds")
+AXES = ("losses", "initializers", "optimizers", "learning_rates", "heads", "starts", "batch_sizes", "seeds")
 """Fields that may grow when a sweep is taken up again: they say which runs there are, not how a run is trained."""
+
+MAY_BE_EMPTY = ("learning_rates",)
+"""Lists that may have nothing in them."""
 
 ENGINES = ("lockstep", "fit")
 """How runs are trained. ``lockstep`` trains all runs of a seed at once, ``fit`` is plain Keras, one run at a time."""
@@ -76,11 +80,14 @@ class SweepSpec:
     losses: tuple[str, ...] = ("mse", "iou", "giou", "centre_point(size_weight=1)")
     initializers: tuple[str, ...] = _INITIALIZERS
     optimizers: tuple[str, ...] = ("adam:tuned",)
+    learning_rates: tuple[str, ...] = ()
+    """Numbers, or ``loss:number``, for optimizers without a rate of their own: see `learning_rates`."""
     heads: tuple[str, ...] = ("corners",)
     starts: tuple[str, ...] = ("wide",)
+    batch_sizes: tuple[int, ...] = (100,)
+    """Pictures a step."""
     seeds: tuple[int, ...] = tuple(range(20))
     epochs: int = 8
-    batch_size: int = 100
     dropout: float = 0.2
     validation: int = 1000
     """Validation pictures looked at after each epoch; 0 looks at none."""
@@ -103,7 +110,7 @@ class SweepSpec:
             raise unknown_name("precision", self.precision, PRECISIONS)
         if self.network != NETWORK and ":" not in self.network:
             raise unknown_name("network", self.network, (NETWORK, "package.module:build"))
-        for name, low in (("epochs", 1), ("batch_size", 1), ("validation", 0), ("threads", 0)):
+        for name, low in (("epochs", 1), ("validation", 0), ("threads", 0)):
             if getattr(self, name) < low:
                 raise InputError(f"Expected {name} of {low} or more. Received: {getattr(self, name)}.")
         if not 0 <= self.dropout < 1:
@@ -142,7 +149,7 @@ class SweepSpec:
         """
         return open_dataset(self.data).spec if self.data else DatasetSpec.letters(n=self.n, seed=self.data_seed)
 
-    def cell_axes(self) -> dict[str, tuple[str, ...]]:
+    def cell_axes(self) -> dict[str, tuple[Any, ...]]:
         """What a cell takes one of each, by the name of its column; the learning rate comes with the optimizer."""
         return {
             "loss": self.losses,
@@ -150,6 +157,7 @@ class SweepSpec:
             "optimizer": self.optimizers,
             "head": self.heads,
             "start": self.starts,
+            "batch_size": self.batch_sizes,
         }
 
     def settings(self) -> dict[str, Any]:
@@ -194,22 +202,56 @@ def _checked(name: str, value: Any, default: Any) -> Any:
         if isinstance(value, (str, int)) or (isinstance(value, (list, tuple)) and all(type(v) is int for v in value)):
             return parse_seeds(value)
     elif isinstance(default, tuple):
-        items = split_list(value) if isinstance(value, str) else value
-        if isinstance(items, (list, tuple)) and all(isinstance(item, str) for item in items):
-            if not items:
-                raise InputError(f"Expected at least one name in {name}. Received none.")
-            if twice := next((item for item in items if list(items).count(item) > 1), None):
-                raise InputError(f"Expected each of {name} once. Received '{twice}' more than once.")
-            return tuple(items)
+        return _listed(name, value)
     elif isinstance(default, float):
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             return float(value)
     elif type(value) is type(default):
         return value
-    expected = {int: "a whole number", str: "a text", float: "a number", tuple: "a list of texts"}[type(default)]
+    expected = {int: "a whole number", str: "a text", float: "a number", tuple: ""}[type(default)]
     if name == "seeds":
         expected = "a count, a range as text or a list of whole numbers"
     raise InputError(f"Expected {expected} for {name}. Received: {value!r}.")
+
+
+def _listed(name: str, value: Any) -> tuple[Any, ...]:
+    """The items of a list, or of a text that has them between commas, each in its one spelling."""
+    items = split_list(value) if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    read, wanted = _ITEMS.get(name, (_text, "a list of texts"))
+    try:
+        items = [read(item) for item in items]
+    except ValueError:
+        raise InputError(f"Expected {wanted} for {name}. Received: {value!r}.") from None
+    if not items and name not in MAY_BE_EMPTY:
+        raise InputError(f"Expected at least one of {name}. Received none.")
+    if twice := next((item for item in items if items.count(item) > 1), None):
+        raise InputError(f"Expected each of {name} once. Received '{twice}' more than once.")
+    return tuple(items)
+
+
+def _text(item: Any) -> str:
+    if not isinstance(item, str):
+        raise ValueError
+    return item
+
+
+def _batch_size(item: Any) -> int:
+    if isinstance(item, bool) or not isinstance(item, (int, str)) or (size := int(item)) < 1:
+        raise ValueError
+    return size
+
+
+def _rate(item: Any) -> str:
+    if isinstance(item, bool) or not isinstance(item, (int, float, str)):
+        raise ValueError
+    return str(Rate.parse(str(item)))
+
+
+_ITEMS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "batch_sizes": (_batch_size, "a list of whole numbers of 1 or more"),
+    "learning_rates": (_rate, "a list of numbers above 0, as 0.001 or giou:0.0003,"),
+}
+"""How an item of a list is read that is no plain text, and how the list is described."""
 
 
 def read_toml(path: Path) -> Mapping[str, Any]:
@@ -225,7 +267,7 @@ def read_toml(path: Path) -> Mapping[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"Expected TOML in {path}. Received: {error}.") from error
     defaults = {field.name: field.default for field in dataclasses.fields(SweepSpec)}
-    # A person writes batch-size, as on the command line, or batch_size, as in Python.
+    # A person writes batch-sizes, as on the command line, or batch_sizes, as in Python.
     values = {key.replace("-", "_"): value for key, value in values.items()}
     for key, value in values.items():
         try:

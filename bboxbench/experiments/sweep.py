@@ -243,7 +243,6 @@ def _shared_columns(
     """The columns of runs.csv that every run of this sweep has in common."""
     return {
         "epochs": spec.epochs,
-        "batch_size": spec.batch_size,
         "vary": VARY,
         "precision": spec.precision,
         "threads": threads,

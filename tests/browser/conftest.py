@@ -32,7 +32,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         optimizers=("adam:0.0005",),
         seeds=2,
         epochs=2,
-        batch_size=6,
+        batch_sizes=6,
     )
     with pytest.MonkeyPatch.context() as patch:
         # Timing this machine takes longer than this sweep.

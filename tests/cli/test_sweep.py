@@ -32,7 +32,7 @@ def words(dataset: Dataset, out: Path, **options: object) -> list[str]:
         "losses": "mse",
         "seeds": 1,
         "epochs": 1,
-        "batch_size": 6,
+        "batch_sizes": 6,
         **options,
     }
     return ["sweep", *(part for name, value in chosen.items() for part in (f"--{name.replace('_', '-')}", str(value)))]
@@ -172,7 +172,7 @@ def test_a_failed_run_ends_the_command_with_1_after_the_others(
         "        raise RuntimeError('on purpose')\n"
         "    return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)\n"
     )
-    asked = words(small_dataset, empty_folder / "r", losses="broken_loss_module:bad,mse", batch_size=4)
+    asked = words(small_dataset, empty_folder / "r", losses="broken_loss_module:bad,mse", batch_sizes=4)
     assert run(*asked) == 1
     err = capsys.readouterr().err
     assert "1 of the runs failed" in err

@@ -21,7 +21,7 @@ def tiny(small_dataset: Dataset) -> Any:
             "optimizers": ["adam:0.0005"],
             "seeds": 2,
             "epochs": 2,
-            "batch_size": 6,
+            "batch_sizes": 6,
         }
         return SweepSpec.from_preset("quick", **{**values, **changes})
 

@@ -18,7 +18,7 @@ from bboxbench.experiments.spec import ENGINES, SweepSpec
 from bboxbench.experiments.sweep import plan_sweep, run_sweep
 from bboxbench.experiments.training import EpochListener, TrainedRun, TrainingData
 
-CELL = Cell("mse", "glorot_uniform", "adam", 0.001, "corners", "wide")
+CELL = Cell("mse", "glorot_uniform", "adam", 0.001, "corners", "wide", 100)
 ADAM, LAMB, CLIPPED = "adam:0.001", "lamb:0.001", "adam(clipnorm=1.0):0.001"
 
 

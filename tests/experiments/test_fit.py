@@ -57,7 +57,7 @@ def test_one_step_of_the_engine_is_the_step_done_by_hand(tiny: Any, data: Traini
     """Plain SGD on one batch of all pictures, against a gradient taken outside Keras's fit."""
     import tensorflow as tf
 
-    changes = {"losses": ["mse"], "optimizers": ["sgd:0.5"], "epochs": 1, "batch_size": 12, "dropout": 0.0}
+    changes = {"losses": ["mse"], "optimizers": ["sgd:0.5"], "epochs": 1, "batch_sizes": 12, "dropout": 0.0}
     (result,) = train(tiny, data, **changes)
     run = result.run
     model = FitEngine(tiny(**changes)).compiled(run, 200, 100)
@@ -104,7 +104,7 @@ def small_network(initializer: Any, width: int, height: int) -> keras.Model:
 
 def test_a_network_of_your_own_is_trained_in_place_of_ours(tiny: Any, data: TrainingData) -> None:
     """Plain gradient descent of a linear network on one batch of all pictures, against the formula."""
-    changes = {"losses": ["mse"], "optimizers": ["sgd:0.5"], "epochs": 1, "batch_size": 12}
+    changes = {"losses": ["mse"], "optimizers": ["sgd:0.5"], "epochs": 1, "batch_sizes": 12}
     (result,) = train(tiny, data, network=f"{__name__}:small_network", **changes)
     model = FitEngine(tiny(network=f"{__name__}:small_network", **changes)).compiled(result.run, 200, 100)
     kernel, bias = model.get_weights()
@@ -150,7 +150,7 @@ def raising_loss(y_true: Any, y_pred: Any) -> Any:
 
 
 def test_a_run_that_raises_comes_back_with_its_error_and_harms_no_other(tiny: Any, data: TrainingData) -> None:
-    failed, ok = train(tiny, data, losses=[f"{__name__}:raising_loss", "mse"], batch_size=4)
+    failed, ok = train(tiny, data, losses=[f"{__name__}:raising_loss", "mse"], batch_sizes=4)
     assert "no such thing as this loss" in failed.error
     assert "\n" not in failed.error
     assert failed.predictions is None

@@ -60,7 +60,7 @@ def spec_of(letters: Dataset, **changes: Any) -> SweepSpec:
         "optimizers": ["adam:0.0001"],
         "seeds": "3-3",
         "epochs": EPOCHS,
-        "batch_size": BATCH,
+        "batch_sizes": BATCH,
     }
     return SweepSpec.from_preset("default", **{**values, **changes})
 
@@ -198,7 +198,7 @@ def engine_results(
 
 def test_both_engines_give_back_the_same_runs(letters: Dataset, data: TrainingData) -> None:
     """Epoch by epoch, a last batch that is smaller and a run that diverges and stops early included."""
-    changes = {"losses": ["mse", "giou", "iou_unguarded"], "starts": ["zeros"], "batch_size": 50}
+    changes = {"losses": ["mse", "giou", "iou_unguarded"], "starts": ["zeros"], "batch_sizes": 50}
     spec = spec_of(letters, **changes)
     runs = plan(spec, "")
     told: list[tuple[str, float]] = []
@@ -288,7 +288,7 @@ def test_a_long_epoch_is_told_of_while_it_is_under_way(
     engine_results(LockstepEngine(spec), plan(spec, ""), data, told)
     epochs = [epoch for _, epoch in told]
     assert epochs == sorted(epochs)
-    steps = -(-len(data.train.grey) // spec.batch_size)
+    steps = -(-len(data.train.grey) // spec.batch_sizes[0])
     # Behind every step, again while validation pictures are looked at; then a whole number once for each run.
     assert len({epoch for epoch in epochs if epoch < 1}) == steps
     assert epochs.count(1) == len(plan(spec, ""))

@@ -49,7 +49,7 @@ def test_as_posted_is_the_case_word_for_word() -> None:
     runs = plan(spec, "data")
     assert {(run.cell.optimizer, run.cell.learning_rate) for run in runs} == {("adadelta", 0.001)}
     assert {(run.cell.start, run.cell.head) for run in runs} == {("zeros", "corners")}
-    assert (spec.epochs, spec.batch_size, spec.n, spec.dropout) == (8, 100, 40_000, 0.2)
+    assert (spec.epochs, spec.batch_sizes, spec.n, spec.dropout) == (8, (100,), 40_000, 0.2)
 
 
 def test_a_run_is_known_by_what_changes_its_result_and_by_nothing_else() -> None:
@@ -60,7 +60,7 @@ def test_a_run_is_known_by_what_changes_its_result_and_by_nothing_else() -> None
     assert first(seeds=7, losses=["mse"], threads=1) == base
     for changes in (
         {"epochs": 7},
-        {"batch_size": 50},
+        {"batch_sizes": 50},
         {"dropout": 0.1},
         {"engine": "fit"},
         {"precision": "bfloat16"},
@@ -200,13 +200,13 @@ def test_an_unknown_name_is_refused_with_a_guess(changes: dict[str, list[str]], 
     ("changes", "said"),
     [
         ({"epochs": 0}, "epochs of 1 or more"),
-        ({"batch_size": 0}, "batch_size of 1 or more"),
+        ({"batch_sizes": 0}, "whole numbers of 1 or more for batch_sizes"),
         ({"epochs": "8"}, "a whole number for epochs"),
         ({"epochs": True}, "a whole number for epochs"),
         ({"dropout": 1.0}, "dropout of at least 0 and below 1"),
         ({"dropout": float("nan")}, "a number for dropout"),
         ({"iou_threshold": 0}, "iou_threshold above 0"),
-        ({"losses": []}, "at least one name in losses"),
+        ({"losses": []}, "at least one of losses"),
         ({"losses": ["mse", "mse"]}, "'mse' more than once"),
         ({"losses": [1]}, "a list of texts for losses"),
         ({"n": 5}, "n of 10 or more"),
@@ -246,11 +246,11 @@ def test_a_spec_survives_json(preset: str) -> None:
 def test_a_toml_file_says_the_same_as_the_fields(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(
-        'losses = ["mse", "giou"]\nseeds = "3-4"\nepochs = 2\ndropout = 0\nbatch-size = 7\n', encoding="utf-8"
+        'losses = ["mse", "giou"]\nseeds = "3-4"\nepochs = 2\ndropout = 0\nbatch-sizes = 7\n', encoding="utf-8"
     )
     spec = SweepSpec.from_preset("quick", **read_toml(path))
     assert (spec.losses, spec.seeds, spec.epochs, spec.dropout) == (("mse", "giou"), (3, 4), 2, 0.0)
-    assert spec.batch_size == 7
+    assert spec.batch_sizes == (7,)
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,7 @@ def raising_loss(y_true: Any, y_pred: Any) -> Any:
 
 @pytest.mark.slow
 def test_a_failed_run_is_a_row_that_stays_in_the_count_until_it_is_retried(tiny: Any, tmp_path: Path) -> None:
-    spec = tiny(losses=[f"{__name__}:raising_loss", "mse"], seeds=1, epochs=1, batch_size=4)
+    spec = tiny(losses=[f"{__name__}:raising_loss", "mse"], seeds=1, epochs=1, batch_sizes=4)
     result = run_sweep(spec, tmp_path / "r")
     assert len(result.failed) == 1
     row = result.runs[result.runs["status"] == "failed"].iloc[0]

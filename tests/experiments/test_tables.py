@@ -33,6 +33,7 @@ def record(seed: int, state: str, overlaps: list[float], loss: str = "mse") -> d
         "loss": loss,
         "initializer": "he_normal",
         "optimizer": "adam",
+        "batch_size": 100,
         "learning_rate": 0.0005,
         "head": "corners",
         "start": "wide",

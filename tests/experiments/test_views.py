@@ -32,6 +32,7 @@ def add(journal: Journal, seed: int) -> None:
         "loss": "mse",
         "initializer": "he_normal",
         "optimizer": "adam",
+        "batch_size": 100,
         "learning_rate": 0.001,
         "head": "corners",
         "start": "wide",

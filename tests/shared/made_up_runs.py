@@ -37,6 +37,7 @@ def _row(run_id: str, seed: int, accuracy: float | None) -> dict[str, Any]:
         "loss": "mse",
         "initializer": "glorot_uniform",
         "optimizer": "adam",
+        "batch_size": 100,
         "learning_rate": 0.0005,
         "head": "corners",
         "start": "wide",

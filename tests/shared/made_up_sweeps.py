@@ -78,7 +78,12 @@ OUTCOME_OF = {"converged": 0.95, "learning": 0.6, "blind": 0.02, "diverged": 0.0
 def record(loss: str, initializer: str, seed: int, outcome: str, **changes: Any) -> dict[str, Any]:
     row: dict[str, Any] = {"run_id": f"{loss}-{initializer}-{seed}", "loss": loss, "initializer": initializer}
     row |= {"optimizer": "adam", "learning_rate": 0.0005, "head": "corners", "start": "wide", "seed": seed}
-    row |= {"status": "failed" if outcome == "failed" else "ok", "iou_threshold": 0.5, "seconds": 1.0}
+    row |= {
+        "batch_size": 100,
+        "status": "failed" if outcome == "failed" else "ok",
+        "iou_threshold": 0.5,
+        "seconds": 1.0,
+    }
     histogram: list[int] = []
     epochs: list[dict[str, Any]] = []
     if outcome != "failed":

@@ -61,7 +61,7 @@ def settings(sweep: RecordedSweep) -> list[tuple[str, str]]:
     """What was asked for, as pairs of a name and words; axes first."""
     spec, runs, drawn = sweep.manifest["spec"], sweep.runs, sweep.pictures
     rows = [(name, ", ".join(map(str, spec[name]))) for name in ("losses", "initializers", "optimizers")]
-    rows += [(name, ", ".join(map(str, spec[name]))) for name in ("heads", "starts")]
+    rows += [(name.replace("_", " "), ", ".join(map(str, spec[name]))) for name in ("heads", "starts", "batch_sizes")]
     rows.append(("seeds", _option("seeds", spec["seeds"])))
     if not runs.empty:
         rates = runs.groupby("loss", sort=False)["learning_rate"].unique()
@@ -78,7 +78,7 @@ def settings(sweep: RecordedSweep) -> list[tuple[str, str]]:
         )
         rows.append(("a seed changes", str(sizes["vary"]).replace(",", ", ")))
     rows.append(("network", str(spec["network"])))
-    rows.append(("epochs and batch", f"{count(spec['epochs'], 'epoch')} in batches of {spec['batch_size']}"))
+    rows.append(("epochs", str(spec["epochs"])))
     rows.append(("dropout", f"{spec['dropout']:g}"))
     rows.append(("a box is right", f"from an IoU of {spec['iou_threshold']:g} with the true box"))
     rows.append(("computed", f"in {spec['precision']} by the engine {spec['engine']}"))
