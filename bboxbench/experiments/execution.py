@@ -100,6 +100,10 @@ def make_executor(
         data: its boxes and sizes (`load_boxes`).
         warn: told in one line of what was mended: a block that is tried again, a node that was lost.
     """
+    if execution.cluster == "ray":
+        from bboxbench.experiments.cluster import RayCluster
+
+        return RayCluster(execution, spec, dataset, warn)
     from bboxbench.experiments.in_process import InProcess
 
     return InProcess(execution, spec, dataset, warn)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from bboxbench.experiments.convolution import FILTER, STACKED, Geometry, Window
 
-__all__ = ["MemoryNeed", "available_bytes"]
+__all__ = ["MemoryNeed", "available_bytes", "share_memory"]
 
 SHARE = 0.8
 """Of the free memory that a step may take; the rest is for whatever else starts in the meantime."""
@@ -71,8 +71,20 @@ def _numbers_a_weight(optimizer: Any) -> int:
     return sum(tuple(variable.shape) == (3,) for variable in optimizer.variables)
 
 
+_processes = 1
+
+
+def share_memory(processes: int) -> None:
+    """From now on the host's free memory is that of so many processes, this one among them, that train side by side."""
+    global _processes
+    _processes = processes
+
+
 def available_bytes() -> int:
-    """Memory a step may take: of the GPU where TensorFlow sees one, else of the host or the group it is held in."""
+    """Memory a step may take: of the GPU where TensorFlow sees one, else of the host or the group it is held in.
+
+    Of the host's this process has its part, see `share_memory`; a GPU is its own.
+    """
     if tf.config.list_physical_devices("GPU"):
         from tensorflow.python.client import device_lib
 
@@ -86,4 +98,4 @@ def available_bytes() -> int:
     # Not in such a group, or in one without a limit: one of the two cannot be read as a number.
     with suppress(OSError, ValueError):
         free = min(free, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
-    return int(SHARE * free)
+    return int(SHARE * free / _processes)
