@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 RUNS, TRAINING, PICTURES, OUTPUT = "Which runs", "How each is trained", "Pictures", "Output"
+WHERE = "Where they train"
 """Headings of the options in ``--help``."""
 FORMATS = ("table", "markdown")
 
@@ -113,6 +114,13 @@ def sweep(
         ),
     ] = None,
     threads: Annotated[int | None, _number(TRAINING, 0, "0", "Of one operation; 0: all usable cores.")] = None,
+    cluster: Annotated[
+        str | None, _option(WHERE, "this machine", "ray: the nodes of a Ray cluster, see docs/cluster.md.", "NAME")
+    ] = None,
+    address: Annotated[
+        str | None,
+        _option(WHERE, "the environment variable RAY_ADDRESS", "HOST:PORT of the cluster's head, or auto.", "ADDRESS"),
+    ] = None,
     data: Annotated[str | None, _option(PICTURES, "", "Folder of an existing data set.", "DIR")] = None,
     n: Annotated[int | None, _number(PICTURES, 10, "40000", "Pictures to draw, if not there yet.", "--n")] = None,
     data_seed: Annotated[int | None, _number(PICTURES, 0, "0", "Seed of those pictures.")] = None,
@@ -153,8 +161,10 @@ def sweep(
     Draws the letters first if they are not there. The same command again goes on where it stopped; more seeds, losses
     or initializers add to what is there. Every cell sees the same pictures in the same order.
     """
+    from bboxbench.experiments.execution import Execution
     from bboxbench.experiments.spec import SweepSpec, read_toml
 
+    execution = Execution(cluster=cluster or "", address=address or "")
     given = {
         "losses": losses,
         "initializers": initializers,
@@ -196,7 +206,7 @@ def sweep(
     from bboxbench.experiments.sweep import run_sweep
 
     with LiveView(console) as view:
-        result = run_sweep(resolved, out, view, retry_failed=retry_failed)
+        result = run_sweep(resolved, out, view, retry_failed=retry_failed, execution=execution)
     _conclude(console, result, shown)
     if result.failed:
         raise BboxbenchError(

@@ -51,6 +51,8 @@ class Execution:
         for kind, known in (("isolation", ISOLATIONS), ("cluster", CLUSTERS), ("save_models", SAVE_MODELS)):
             if getattr(self, kind) not in known:
                 raise unknown_name(kind, getattr(self, kind), [name for name in known if name])
+        if self.address and not self.cluster:
+            raise InputError(f"Expected a cluster for the address {self.address}. Received none: add --cluster ray.")
         if not (math.isfinite(self.timeout) and self.timeout >= 0):
             raise InputError(f"Expected a timeout of 0 seconds or more. Received: {self.timeout}.")
         if self.max_failures < 0:
