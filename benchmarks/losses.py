@@ -104,7 +104,8 @@ def make_boxes(n: int) -> tuple[Any, Any]:
 
 def of_bboxbench(boxes: int, threads: int) -> tuple[dict[tuple[str, str], Call], dict[str, Any]]:
     """A call for each registered loss in both ways, and TensorFlow's environment."""
-    from bboxbench.experiments.runtime import environment, start_tensorflow
+    from bboxbench.experiments.environment import environment
+    from bboxbench.experiments.runtime import start_tensorflow
 
     start_tensorflow(threads)
     import tensorflow as tf

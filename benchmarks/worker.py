@@ -218,7 +218,7 @@ def _ready(work: Work) -> dict[str, Any]:
     """What ran: TensorFlow's environment, or PyTorch's version."""
     if work.kind == "torch":
         return {"torch": importlib.metadata.version("torch")}
-    from bboxbench.experiments.runtime import environment
+    from bboxbench.experiments.environment import environment
 
     # Not its flags: they may name folders of this machine, and the report is for everyone.
     found = environment()

@@ -114,6 +114,16 @@ def sweep(
         ),
     ] = None,
     threads: Annotated[int | None, _number(TRAINING, 0, "0", "Of one operation; 0: all usable cores.")] = None,
+    deterministic: Annotated[
+        bool | None,
+        typer.Option(
+            "--deterministic/--no-deterministic",
+            help="The same bits each time on one kind of processor; --threads and --chunk then belong to the sweep.",
+            rich_help_panel=TRAINING,
+            show_default=False,
+        ),
+    ] = None,
+    chunk: Annotated[int | None, _number(TRAINING, 1, "16", "Runs that train together with --deterministic.")] = None,
     cluster: Annotated[
         str | None, _option(WHERE, "this machine", "ray: the nodes of a Ray cluster, see docs/cluster.md.", "NAME")
     ] = None,
@@ -182,6 +192,8 @@ def sweep(
         "precision": precision,
         "engine": engine,
         "threads": threads,
+        "deterministic": deterministic,
+        "chunk": chunk,
         "data": data,
         "n": n,
         "data_seed": data_seed,
@@ -198,7 +210,7 @@ def sweep(
     console = Console(quiet, as_json)
     # A loss or network by import path may stand in the current folder, which an installed command does not search.
     sys.path.append(str(Path.cwd()))
-    _load_tensorflow(console, resolved.threads)
+    _load_tensorflow(console, resolved)
     _warn_of_losses(console, resolved)
     if dry_run:
         _dry_run(console, resolved, out)
@@ -215,11 +227,11 @@ def sweep(
         )
 
 
-def _load_tensorflow(console: Console, threads: int) -> None:
+def _load_tensorflow(console: Console, spec: SweepSpec) -> None:
     from bboxbench.experiments.runtime import start_tensorflow
 
     with console.status("Loading TensorFlow ..."):
-        start_tensorflow(threads)
+        start_tensorflow(spec.threads, spec.deterministic)
 
 
 def _warn_of_losses(console: Console, spec: SweepSpec) -> None:

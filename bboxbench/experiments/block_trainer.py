@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine
+from bboxbench.experiments.environment import device
 from bboxbench.experiments.plan import Block
-from bboxbench.experiments.runtime import environment, start_tensorflow
+from bboxbench.experiments.runtime import start_tensorflow
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.training import Engine, EpochListener, TrainedRun, TrainingData
 
@@ -24,8 +25,8 @@ class BlockTrainer:
 
     def __init__(self, spec: SweepSpec, data: TrainingData, *, keep_weights: bool = False) -> None:
         self._spec, self._data, self._keep_weights = spec, data, keep_weights
-        self._threads = start_tensorflow(spec.threads)
-        self._device = str(environment()["device"])
+        self._threads = start_tensorflow(spec.threads, spec.deterministic)
+        self._device = device()
         self._engines: dict[str, Engine] = {}
 
     def train(self, block: Block, on_epoch: EpochListener) -> Iterator[TrainedRun]:

@@ -126,7 +126,7 @@ class ClusterActor:
         self._spec = replace(job.spec, data=str(found.folder if found else _manifest_folder(job)))
         from bboxbench.experiments.runtime import start_tensorflow
 
-        start_tensorflow(self._spec.threads)
+        start_tensorflow(self._spec.threads, self._spec.deterministic)
         from bboxbench.experiments.memory import share_memory  # imports Keras, so it comes second
 
         share_memory(job.actors)

@@ -75,6 +75,7 @@ RUNS = {
     "precision": "of the computation; weights and the optimizer's state are float32",
     "engine": "what trained the run: fit also where lockstep was asked for and cannot",
     "threads": "of one TensorFlow operation",
+    "deterministic": "whether the same sweep gives the same bits on the same kind of processor",
     "network": "letter_box, or the import path of the user's own",
     "n_train": "training pictures",
     "n_validation": "validation pictures looked at after each epoch",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from bboxbench.errors import InputError, read_errors, write_errors
 from bboxbench.jsonl import json_line
 
-__all__ = ["Journal", "read_records"]
+__all__ = ["Journal", "in_order", "read_records"]
 
 
 class Journal:
@@ -23,22 +23,26 @@ class Journal:
     Args:
         path: of the journal; it is made by the first line.
         warn: told in one line when a torn tail was set aside.
+        order: of the records that are given back, as `in_order` takes it.
 
     Raises:
         InputError: a whole line is not a record; the message names it. Nothing is changed then.
         CannotWrite: the torn tail cannot be set aside.
     """
 
-    def __init__(self, path: Path, warn: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, path: Path, warn: Callable[[str], None] = lambda _: None, order: Iterable[str] | None = None
+    ) -> None:
         self.path = path
+        self._order = order
         self._records, tail, length = _read(path)
         if tail:
             self._set_aside(tail, length, warn)
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """The newest record of each run, in the order in which runs were first finished."""
-        return list(self._records.values())
+        """The newest record of each run, in the order asked for, else in that in which runs were first finished."""
+        return in_order(self._records.values(), self._order or ())
 
     def append(self, record: dict[str, Any]) -> None:
         """Write one record and sync it; a record of a run that is there already takes its place.
@@ -79,6 +83,18 @@ def read_records(path: Path) -> list[dict[str, Any]]:
         InputError: a whole line is not a record.
     """
     return list(_read(path)[0].values())
+
+
+def in_order(records: Iterable[dict[str, Any]], order: Iterable[str]) -> list[dict[str, Any]]:
+    """``records`` in the order of a plan, in whatever order their runs were finished.
+
+    Args:
+        records: of runs, each with its ``run_id``.
+        order: run_ids. A record that it does not name, as of a loss that was edited since, stands before all others, so
+            that of two runs of one cell and seed the one asked for is the later.
+    """
+    places = {run_id: place for place, run_id in enumerate(order)}
+    return sorted(records, key=lambda record: places.get(record["run_id"], -1))
 
 
 def _read(path: Path) -> tuple[dict[str, dict[str, Any]], bytes, int]:

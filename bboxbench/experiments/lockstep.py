@@ -12,7 +12,6 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from typing import Any
 
 import keras
@@ -23,6 +22,7 @@ import tensorflow as tf
 from bboxbench.boxes import relative_boxes
 from bboxbench.data_gen.normalisation import LEVELS
 from bboxbench.errors import one_line
+from bboxbench.experiments.chunks import by_optimizer, chunks
 from bboxbench.experiments.convolution import Geometry, Window
 from bboxbench.experiments.fit import untrained
 from bboxbench.experiments.memory import MemoryNeed, available_bytes
@@ -68,10 +68,14 @@ def memory_need(spec: SweepSpec, run: Run, height: int, width: int, window: Wind
 def parts(
     spec: SweepSpec, runs: Sequence[Run], height: int, width: int, window: Window | None, memory: int
 ) -> Iterator[tuple[Run, ...]]:
-    """Runs of a block that train together: of one optimizer, and no more than ``memory`` bytes hold, in like parts."""
-    # Sorting is stable: the order within one optimizer stays that of the plan.
-    for _, group in groupby(sorted(runs, key=lambda run: run.cell.optimizer), key=lambda run: run.cell.optimizer):
-        members = tuple(group)
+    """Runs of a block that train together: of one optimizer, and no more than ``memory`` bytes hold, in like parts.
+
+    Those of a deterministic sweep are its chunks, whatever the memory: that must not change a bit.
+    """
+    if spec.deterministic:
+        yield from chunks(spec, runs)
+        return
+    for members in by_optimizer(runs):
         count = -(-len(members) // memory_need(spec, members[0], height, width, window).fitting(memory))
         for part in range(count):
             yield members[part * len(members) // count : (part + 1) * len(members) // count]
@@ -201,11 +205,15 @@ class LockstepEngine:
         start = time.perf_counter()
         results = [TrainedRun(run) for run in runs]
         error = trace = ""
+        whole = len(runs) == 1
         try:
             self._train_together(results, data, window, on_epoch)
         except Exception as raised:
             error, trace = one_line(raised), traceback.format_exc()
-            if len(runs) > 1:
+            if self._spec.deterministic and isinstance(raised, tf.errors.ResourceExhaustedError):
+                # Halves would fit, with other last bits.
+                whole, error = True, f"{error} Expected memory for {len(runs)} networks at once; use a smaller --chunk."
+            if not whole:
                 _LOG.warning("%d runs together raised %s; training them in halves.", len(runs), error[:300])
             if isinstance(raised, tf.errors.ResourceExhaustedError):
                 # Later blocks need not find out again.
@@ -214,7 +222,7 @@ class LockstepEngine:
         finally:
             keras.backend.clear_session(free_memory=True)
             gc.collect()
-        if error and len(runs) > 1:
+        if error and not whole:
             middle = len(runs) // 2
             for half in (runs[:middle], runs[middle:]):
                 yield from self._train_or_halve(half, data, window, on_epoch)

@@ -18,7 +18,7 @@ import pandas as pd
 from bboxbench.data_gen import Dataset, DatasetSpec, open_dataset
 from bboxbench.errors import InputError, read_errors
 from bboxbench.experiments.cells import latest_runs
-from bboxbench.experiments.journal import read_records
+from bboxbench.experiments.journal import in_order, read_records
 from bboxbench.experiments.results import JOURNAL, MANIFEST, SCHEMA, load_predictions
 from bboxbench.experiments.spec import AXES
 from bboxbench.experiments.tables import (
@@ -152,7 +152,7 @@ def read_sweep(folder: Path | str) -> RecordedSweep:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    records = read_records(folder / JOURNAL)
+    records = in_order(read_records(folder / JOURNAL), manifest.get("runs", {}).values())
     return RecordedSweep(
         folder=folder,
         manifest=manifest,

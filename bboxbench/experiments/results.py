@@ -124,17 +124,19 @@ def claim_results(
         found = _found(path, manifest["settings"]) or {}
         for left in path.glob(f"{TEMPORARY}*"):
             left.unlink(missing_ok=True)
+        # In the order of this plan, so that the tables are those of one that was never stopped nor grown.
+        asked = {**manifest["runs"], **found.get("runs", {}), **manifest["runs"]}
         content = {
             **found,
             **manifest,
             "spec": joined_axes(found.get("spec", {}), manifest["spec"]),
-            "runs": {**found.get("runs", {}), **manifest["runs"]},
+            "runs": asked,
         }
         # The first thing that is written says whose folder this is: whatever happens next, it can be gone on with.
         write_atomically(path / MANIFEST, json.dumps(content, indent=2) + "\n")
         make_folder(path / "predictions")
         make_folder(path / "report")
-        yield ResultsFolder(path, Journal(path / JOURNAL, warn))
+        yield ResultsFolder(path, Journal(path / JOURNAL, warn, asked.values()))
 
 
 def finished_runs(path: Path, spec: SweepSpec, dataset_sha256: str) -> dict[str, str]:

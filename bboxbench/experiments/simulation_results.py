@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from bboxbench.errors import CannotRead, FolderConflict, InputError, read_errors, write_errors
-from bboxbench.experiments.runtime import environment
+from bboxbench.experiments.environment import environment
 from bboxbench.experiments.simulation import Simulated, SimulatedLoss, resolve_loss, simulate
 from bboxbench.experiments.simulation_cases import CASES_PER_POINT, SimulationSpec
 from bboxbench.experiments.simulation_figures import curves_figure, surface_figure

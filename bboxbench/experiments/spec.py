@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bboxbench.data_gen import DatasetSpec, open_dataset
+from bboxbench.data_gen.workers import usable_cores
 from bboxbench.errors import InputError, read_errors, unknown_name
 from bboxbench.experiments.learning_rates import Rate
 from bboxbench.experiments.recipe import split_list
@@ -97,7 +98,11 @@ class SweepSpec:
     precision: str = "float32"
     engine: str = "lockstep"
     threads: int = 0
-    """Threads of one TensorFlow operation; 0: all usable cores."""
+    """Threads of one TensorFlow operation; 0: all usable cores, of a deterministic sweep those of this machine."""
+    deterministic: bool = False
+    """Whether the same sweep gives the same bits on the same kind of processor: see `settings`."""
+    chunk: int = 16
+    """Runs that train together in a deterministic sweep; others take as many as the memory holds."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -110,9 +115,12 @@ class SweepSpec:
             raise unknown_name("precision", self.precision, PRECISIONS)
         if self.network != NETWORK and ":" not in self.network:
             raise unknown_name("network", self.network, (NETWORK, "package.module:build"))
-        for name, low in (("epochs", 1), ("validation", 0), ("threads", 0)):
+        for name, low in (("epochs", 1), ("validation", 0), ("threads", 0), ("chunk", 1)):
             if getattr(self, name) < low:
                 raise InputError(f"Expected {name} of {low} or more. Received: {getattr(self, name)}.")
+        if self.deterministic and not self.threads:
+            # Wherever it is trained: another machine would have another number of cores.
+            object.__setattr__(self, "threads", usable_cores())
         if not 0 <= self.dropout < 1:
             raise InputError(f"Expected dropout of at least 0 and below 1. Received: {self.dropout}.")
         if not 0 < self.iou_threshold <= 1:
@@ -163,22 +171,25 @@ class SweepSpec:
     def settings(self) -> dict[str, Any]:
         """What all runs of a sweep share and what changes their results: plain JSON values.
 
-        The axes, which may grow, are not among them, nor the preset's name and the place of the pictures; ``threads``
-        changes the last bits only. A network of the user's own comes with the hash of its source.
+        The axes, which may grow, are not among them, nor the preset's name and the place of the pictures. ``threads``
+        and ``chunk`` change the last bits only: they are settings of a deterministic sweep, which promises those. A
+        network of the user's own comes with the hash of its source.
 
         Raises:
             InputError: ``data`` is no complete data set, or ``network`` cannot be imported.
         """
         values = dataclasses.asdict(self)
-        for name in (*AXES, "preset", "threads", "data", "n", "data_seed"):
+        for name in (*AXES, "preset", "data", "n", "data_seed"):
             del values[name]
+        if not self.deterministic:
+            del values["threads"], values["chunk"]
         if self.network != NETWORK:
             values["network_source"] = self._network_source()
         return {**values, "pictures": self.dataset_spec().to_dict(), "vary": VARY}
 
     def _network_source(self) -> str:
         # The user's module imports Keras, which must not come before TensorFlow's settings.
-        start_tensorflow(self.threads)
+        start_tensorflow(self.threads, self.deterministic)
         from bboxbench.experiments.own_network import own_network
 
         return own_network(self.network).source_sha256
@@ -208,7 +219,8 @@ def _checked(name: str, value: Any, default: Any) -> Any:
             return float(value)
     elif type(value) is type(default):
         return value
-    expected = {int: "a whole number", str: "a text", float: "a number", tuple: ""}[type(default)]
+    kinds = {bool: "true or false", int: "a whole number", str: "a text", float: "a number", tuple: ""}
+    expected = kinds[type(default)]
     if name == "seeds":
         expected = "a count, a range as text or a list of whole numbers"
     raise InputError(f"Expected {expected} for {name}. Received: {value!r}.")

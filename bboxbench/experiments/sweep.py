@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,9 @@ from bboxbench.data_gen import Dataset, generate, open_dataset
 from bboxbench.data_gen.shards import split_ranges
 from bboxbench.errors import CannotWrite, one_line
 from bboxbench.experiments.baselines import baselines_table
+from bboxbench.experiments.chunks import blocks_to_train
 from bboxbench.experiments.engines import choose_engine, fallbacks
+from bboxbench.experiments.environment import environment
 from bboxbench.experiments.estimate import Estimate, estimate
 from bboxbench.experiments.execution import Execution, make_executor
 from bboxbench.experiments.figures import box_accuracy_figure, write_figures
@@ -27,11 +29,11 @@ from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.memory import available_bytes
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.own_network import own_network
-from bboxbench.experiments.plan import Run, blocks, plan
+from bboxbench.experiments.plan import Run, plan
 from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.report import write_page
 from bboxbench.experiments.results import ResultsFolder, finished_runs, open_results
-from bboxbench.experiments.runtime import environment, start_tensorflow
+from bboxbench.experiments.runtime import start_tensorflow
 from bboxbench.experiments.seeds import VARY
 from bboxbench.experiments.spec import NETWORK, SweepSpec
 from bboxbench.experiments.tables import comparisons_table, distribution_table, histogram_table, runs_table
@@ -92,7 +94,7 @@ def plan_sweep(spec: SweepSpec, folder: Path | None = None) -> Plan:
         InputError: an unknown name or wrong parameter, or a data set that cannot be used.
         FolderConflict: the folder holds something else.
     """
-    threads = start_tensorflow(spec.threads)
+    threads = start_tensorflow(spec.threads, spec.deterministic)
     _check(spec)
     pictures, sha256 = spec.dataset_spec(), ""
     drawn = Path("data") / pictures.folder_name
@@ -158,7 +160,7 @@ def run_sweep(
     """
     listener, execution = listener or Listener(), execution or Execution()
     folder = folder or spec.folder()
-    threads = start_tensorflow(spec.threads)
+    threads = start_tensorflow(spec.threads, spec.deterministic)
     _check(spec)
     finished_runs(folder, spec, "")  # A folder that holds something else must end it here, too.
     dataset = _dataset(spec, listener)
@@ -168,7 +170,8 @@ def run_sweep(
     kept = finished_runs(folder, spec, dataset.sha256)
     done = {run_id for run_id, status in kept.items() if status == "ok" or not retry_failed}
     pending = [run for run in runs if run.run_id not in done]
-    machine = environment()
+    wanted = {run.run_id for run in pending}
+    machine = environment(threads, spec.deterministic)
     asked = {f"{' '.join(map(str, run.cell.row().values()))} {run.seed}": run.run_id for run in runs}
     with make_executor(execution, spec, dataset, data, listener.warning) as executor:
         what = _plan(spec, runs, pending, sizes, threads, executor.estimate(pending))
@@ -182,14 +185,16 @@ def run_sweep(
             baselines = baselines_table(data, spec.iou_threshold)
             write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
             facts = _shared_columns(spec, data, sizes, threads, machine["device"])
-            with Views(folder, results.journal) as views, _listener_errors(listener) as tell:
-                parts = list(blocks(pending))
+            with Views(folder, results.journal) as views, _listener_errors(listener, wanted) as tell:
+                parts = blocks_to_train(spec, runs, wanted)
                 left = [{run.run_id for run in block.runs} for block in parts]
                 for trained in executor.run(parts, tell):
-                    row = _keep(trained, data, spec, facts, results)
-                    views.run_came()
-                    listener.finished(row)
-                    if _ended(left, row["run_id"]):
+                    # What was finished before trained for the sake of its chunk alone.
+                    if trained.run.run_id in wanted:
+                        row = _keep(trained, data, spec, facts, results)
+                        views.run_came()
+                        listener.finished(row)
+                    if _ended(left, trained.run.run_id):
                         views.write_if_stale()
                         # The whole report comes at the end; this one is for looking in before.
                         box_accuracy_figure(runs_table(results.journal.records), folder / "report" / "box_accuracy.png")
@@ -210,12 +215,12 @@ class _ListenerError(BaseException):
 
 
 @contextmanager
-def _listener_errors(listener: Listener) -> Iterator[EpochListener]:
-    """What an engine tells of epochs; an error of the listener's, as a broken pipe, ends the sweep as it is."""
+def _listener_errors(listener: Listener, wanted: Collection[str]) -> Iterator[EpochListener]:
+    """What an engine tells of the epochs of wanted runs; an error of the listener's ends the sweep as it is."""
     told: dict[str, float] = {}
 
     def tell(run: Run, epoch: float) -> None:
-        if told.get(run.run_id) == epoch:
+        if run.run_id not in wanted or told.get(run.run_id) == epoch:
             return  # A sign of life, no news.
         told[run.run_id] = epoch
         try:
@@ -246,6 +251,7 @@ def _shared_columns(
         "vary": VARY,
         "precision": spec.precision,
         "threads": threads,
+        "deterministic": spec.deterministic,
         "network": spec.network,
         **dict(zip(("n_train", "n_validation", "n_test"), sizes, strict=True)),
         "dataset_sha256": data.sha256,
