@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console as RichConsole
@@ -57,6 +58,11 @@ class Ticker:
         self._console.say(f"{self._what}: {done:,} of {self._total:,} {self._unit}{left}{tail}")
 
 
+def _folded(text: str, width: int) -> str:
+    inner = " " * (len(text) - len(text.lstrip()) + 2)
+    return textwrap.fill(text, width, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False)
+
+
 class Console:
     """The two streams of one command.
 
@@ -73,12 +79,16 @@ class Console:
     def say(self, text: str) -> None:
         """A line for the person, on stderr; not with ``--quiet``."""
         if not self.quiet:
-            # A terminal gets whole words a line; a file gets lines as they are.
-            self.stderr.print(text, markup=False, soft_wrap=not self.stderr.is_terminal)
+            # A terminal gets whole words a line, further in where they go on; a file gets lines as they are.
+            if self.stderr.is_terminal:
+                text = _folded(text, self.stderr.width)
+            self.stderr.print(text, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """A line that a person must see, on stderr, also with ``--quiet``."""
-        self.stderr.print(f"Warning: {text}", markup=False, soft_wrap=True)
+        said = f"Warning: {text}"
+        said = _folded(said, self.stderr.width) if self.stderr.is_terminal else said
+        self.stderr.print(said, markup=False, soft_wrap=True)
         self.event("warning", text=text)
 
     def show(self, text: str) -> None:
@@ -92,11 +102,16 @@ class Console:
             sys.stdout.write(json_line({"event": kind, **values}))
             sys.stdout.flush()
 
-    def status(self, text: str) -> AbstractContextManager[object]:
+    @contextmanager
+    def status(self, text: str) -> Iterator[None]:
         """A line that stands while short work of unknown length goes on; on a terminal only."""
         if self.quiet or not self.stderr.is_terminal:
-            return nullcontext()
-        return self.stderr.status(text)
+            yield
+            return
+        with self.stderr.status(text) as line:
+            # Draws at once: the next moment, stderr may be turned elsewhere while TensorFlow loads.
+            line.update(spinner="dots")
+            yield
 
     @contextmanager
     def progress(self, what: str, total: int, unit: str) -> Iterator[Ticker]:
@@ -116,7 +131,8 @@ class Console:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
         )
-        with Progress(*columns, console=self.stderr) as bar:
+        # What goes to a file must not be drawn on the terminal instead.
+        with Progress(*columns, console=self.stderr, redirect_stdout=sys.stdout.isatty()) as bar:
             bar.add_task(what, total=total, note="")
             ticker._bar = bar
             yield ticker

@@ -1,177 +1,250 @@
-"""What a person sees of a sweep while it runs: the plan first, then every run with the outcomes so far."""
+"""What a person sees of a sweep while it runs: the plan first, then a table of all cells that follows every run."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+import sys
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bboxbench.cli.console import Console, Ticker, duration
-from bboxbench.experiments.learning_rates import UNTUNED, is_tuned, rates_of, tuned_rate
+from rich.cells import cell_len
+from rich.console import Console as RichConsole
+from rich.console import ConsoleOptions, Group, RenderableType, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from bboxbench.cli.cells_table import CellsTable, counts
+from bboxbench.cli.console import SECONDS_BETWEEN_LINES, Console, Ticker, duration
+from bboxbench.cli.planned import plan_lines, plan_values
 from bboxbench.experiments.listener import Listener
-from bboxbench.experiments.recipe import TUNED_RATE, split_rate
 
 if TYPE_CHECKING:
     from bboxbench.experiments.plan import Run
     from bboxbench.experiments.sweep import Plan
 
-__all__ = ["LiveView", "plan_lines", "plan_values"]
+__all__ = ["LiveView", "Progress", "under_way"]
+
+SECONDS_BETWEEN_EVENTS = 1.0
+"""How often a program hears of progress at most, but for the last run's."""
+REDRAWN_PER_SECOND = 2
+BAR, LEAST_BAR = 40, 12
+"""Columns of the widest bar, and of the narrowest that stands beside words."""
+SPARE = 1
+"""Lines of the terminal that stay free, so that the cursor behind the last one scrolls nothing away."""
 
 
-def plan_values(plan: Plan) -> dict[str, Any]:
-    """The plan as a program reads it."""
-    return {
-        "runs": plan.runs,
-        "finished": plan.finished,
-        "epochs": plan.spec.epochs,
-        "n_train": plan.n_train,
-        "n_test": plan.n_test,
-        "fallbacks": [{"reason": reason, "runs": count} for reason, count in plan.fallbacks],
-        "estimated_seconds": round(plan.estimate.seconds, 1),
-        "engines": {
-            name: {"networks": each.networks, "memory_bytes": each.memory, "step_seconds": round(each.step, 4)}
-            for name, each in plan.estimate.engines.items()
-        },
-        "spec": plan.spec.to_dict(),
-    }
+def under_way(seeds: list[int], epochs: list[float], of: int) -> str:
+    """What trains just now, as in "Training seed 3: 16 runs, epoch 2.4 of 8"; empty where nothing does.
+
+    Args:
+        seeds: of the runs.
+        epochs: finished by each of them.
+        of: epochs of a run.
+    """
+    if not epochs:
+        return ""
+    named = sorted(set(seeds))
+    which = f"{'seed' if len(named) == 1 else 'seeds'} {', '.join(map(str, named[:4]))}"
+    which += f" and {len(named) - 4} more" if len(named) > 4 else ""
+    runs = f"{len(epochs):,} {'run' if len(epochs) == 1 else 'runs'}"
+    low, high = f"{min(epochs):.1f}", f"{max(epochs):.1f}"
+    return f"Training {which}: {runs}, epoch {low if low == high else f'{low} to {high}'} of {of}"
 
 
-def plan_lines(plan: Plan) -> list[str]:
-    """The plan as a person reads it."""
-    spec = plan.spec
-    axes = spec.cell_axes()
-    several = {**axes, "learning_rate": spec.learning_rates, "seed": spec.seeds}
-    shown = {n: len(v) for n, v in several.items() if n in ("loss", "initializer", "seed") or len(v) > 1}
-    counted = [_count(each, name.replace("_", " ")) for name, each in shown.items()]
-    # Not every one with every other: a rate may be of one loss.
-    whole = math.prod(shown.values()) == plan.runs
-    lines = [
-        f"Plan: {' x '.join(counted)} = {_count(plan.runs, 'run')}"
-        if whole
-        else f"Plan: {_count(plan.runs, 'run')} of {', '.join(counted)}",
-        f"  {_count(spec.epochs, 'epoch')} of {plan.n_train:,} pictures, "
-        f"batch {' and '.join(map(str, spec.batch_sizes))}; "
-        f"{plan.n_test:,} test pictures; engine {spec.engine}, {_count(plan.threads, 'thread')}",
-    ]
-    if spec.learning_rates:
-        axes["learning_rate"] = spec.learning_rates
-    lines += [f"  {n.replace('_', ' ')}: {', '.join(v)}" for n, v in axes.items() if n != "batch_size"]
-    if (spec.network, spec.precision) != (type(spec).network, type(spec).precision):
-        lines.append(f"  network: {spec.network}, computed in {spec.precision}")
-    for reason, count in plan.fallbacks:
-        lines.append(f"  {_count(count, 'run')} {'trains' if count == 1 else 'train'} with fit: {reason}")
-    lines += _rate_lines(plan)
-    if plan.finished:
-        lines.append(f"  {plan.finished} finished already, {plan.runs - plan.finished} to do")
-    for name, each in plan.estimate.engines.items():
-        if each.networks > 1:
-            memory = f", {each.memory / 1e9:.1f} GB beside the pictures"
-            lines.append(f"  {name}: {each.networks} networks at once{memory}")
-    if plan.estimate.seconds:
-        steps = [f"{each.step * 1000:.0f} ms a step and network" for each in plan.estimate.engines.values()]
-        lines.append(f"Estimated: about {duration(plan.estimate.seconds)} ({', '.join(steps)}, measured just now)")
-    return lines
+def progress_words(done: int, planned: int, failed: int, seconds_left: float | None) -> str:
+    """As in "12 of 320 runs, 2 failed, about 3 h 20 min left"."""
+    words = f"{done:,} of {planned:,} {'run' if planned == 1 else 'runs'}"
+    words += f", {failed:,} failed" if failed else ""
+    return words + (f", about {duration(seconds_left)} left" if seconds_left and done < planned else "")
 
 
-def _rate_lines(plan: Plan) -> list[str]:
-    """Which learning rates stand behind an optimizer that names none."""
-    lines = []
-    rates = [each for each in plan.rates if not rates_of(plan.spec.learning_rates, each[1])]
-    for name, rate in dict.fromkeys((name, rate) for name, _, rate in rates):
-        if name in plan.spec.optimizers:
-            paper = "; the paper's is 1.0" if name == "adadelta" else ""
-            lines.append(f"  {name} without a rate takes Keras's default, {rate:g}{paper}")
-    names = list(dict.fromkeys(loss.partition("(")[0] for _, loss, _ in rates))
-    for text in plan.spec.optimizers:
-        optimizer, given = split_rate(text)
-        if given == TUNED_RATE and names:
-            own = ", ".join(f"{loss} {tuned_rate(optimizer, loss):g}" for loss in names if is_tuned(optimizer, loss))
-            others = [loss for loss in names if not is_tuned(optimizer, loss)]
-            left = f"not tuned, so {UNTUNED[optimizer]:g}: {', '.join(others)}" if others else ""
-            lines.append(f"  {text}: a rate for each loss: {'; '.join(part for part in (own, left) if part)}")
-    return lines
+class Progress:
+    """Where a sweep stands, kept up by whoever hears of it, and drawn: bar, counts, what trains, and the cells."""
+
+    def __init__(self, epochs: int) -> None:
+        from bboxbench.experiments.tally import Tally
+
+        self.epochs = epochs
+        self.tally = Tally()
+        self.table = CellsTable(self.tally)
+        self.under_way: dict[str, tuple[int, float]] = {}
+        """Seed and epochs of each run that trains, by its run_id."""
+        self.seconds_left: Callable[[], float | None] = lambda: None
+
+    def words(self) -> str:
+        """In one line."""
+        tally = self.tally
+        return progress_words(tally.done, tally.planned, tally.states["failed"], self.seconds_left())
+
+    def trains(self) -> str:
+        """What is done just now, in one line; empty where that is nothing."""
+        if self.tally.done == self.tally.planned:
+            return "Drawing the report ..."
+        seeds, epochs = ([each[k] for each in self.under_way.values()] for k in (0, 1))
+        return under_way([int(seed) for seed in seeds], epochs, self.epochs)
+
+    def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
+        width, height = options.max_width, console.size.height - SPARE
+        head = [*self._head(width), _cut(self.trains(), width)]
+        yield Group(*head, *self.table.lines(width, max(1, height - len(head))))
+
+    def _head(self, width: int) -> list[RenderableType]:
+        """The bar and the words beside it, or below where they have no room."""
+        words = self.words()
+        beside = width - cell_len(words) - 1
+        bar = ProgressBar(self.tally.planned, self._share(), width=min(BAR, beside if beside >= LEAST_BAR else width))
+        row = Table.grid(padding=(0, 1, 0, 0))
+        if beside >= LEAST_BAR:
+            row.add_row(bar, Text(words, no_wrap=True))
+            return [row]
+        row.add_row(bar)
+        return [row, _cut(words, width)]
+
+    def _share(self) -> float:
+        """Finished runs, and the parts of those that train."""
+        return self.tally.done + sum(epoch / self.epochs for _, epoch in self.under_way.values())
 
 
-def _count(count: int, word: str) -> str:
-    """As in '1 loss', '4 losses'."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}{'es' if word.endswith('s') else 's'}"
+def _cut(words: str, width: int) -> Text:
+    line = Text(words, no_wrap=True)
+    line.truncate(width, overflow="ellipsis")
+    return line
 
 
 class LiveView(Listener):
-    """The progress of a sweep: pictures first, then epochs of runs with the outcomes so far."""
+    """The progress of a sweep: pictures first, then the table of cells, or lines where there is no terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._outcomes: Counter[str] = Counter()
-        self._open: Any = None
+        self._drawing: Any = None
         self._ticker: Ticker | None = None
-        self._runs = self._done = self._epochs = 0
-        self._under_way: dict[str, float] = {}
+        self._waiting: Any = None
+        self._live: Live | None = None
+        self._progress: Progress | None = None
+        self._forecast: Any = None
+        self._last_line = self._last_event = time.monotonic()
 
     def __enter__(self) -> LiveView:
+        self._wait()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._close()
-
-    def _start(self, what: str, total: int, unit: str) -> Ticker:
-        self._close()
-        self._open = self._console.progress(what, total, unit)
-        ticker: Ticker = self._open.__enter__()
-        return ticker
-
-    def _close(self) -> None:
-        if self._open is not None:
-            self._open.__exit__(None, None, None)
-            self._open = self._ticker = None
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._end_what_stands()
+        if self._live is not None:
+            # The summary takes its place; of a sweep that was stopped it is what remains to be seen.
+            self._live.transient = kind is None
+            self._live.stop()
+            self._live = None
 
     def drawing(self, done: int, total: int) -> None:
         """A bar for the pictures."""
         if self._ticker is None:
-            self._ticker = self._start("Drawing", total, "pictures")
+            self._end_what_stands()
+            self._drawing = self._console.progress("Drawing", total, "pictures")
+            self._ticker = self._drawing.__enter__()
         self._ticker.update(done)
+        if done == total:
+            self._wait()
+
+    def _wait(self) -> None:
+        self._end_what_stands()
+        self._waiting = self._console.status("Reading the pictures and timing a few steps ...")
+        self._waiting.__enter__()
+
+    def _end_what_stands(self) -> None:
+        for each in (self._drawing, self._waiting):
+            if each is not None:
+                each.__exit__(None, None, None)
+        self._drawing = self._waiting = self._ticker = None
 
     def planned(self, plan: Plan) -> None:
-        """The plan, and a bar for the epochs of all runs."""
-        self._close()
+        """The plan, and the table."""
+        from bboxbench.experiments.forecast import Forecast
+
+        self._end_what_stands()
         for line in plan_lines(plan):
             self._console.say(line)
         self._console.event("plan", **plan_values(plan))
-        self._runs, self._done, self._epochs = plan.runs, plan.finished, plan.spec.epochs
-        if plan.finished < plan.runs:
-            self._ticker = self._start("Training", plan.runs * self._epochs, "epochs")
-            self._ticker.update(self._done * self._epochs, self._note())
+        self._progress = Progress(plan.spec.epochs)
+        for run in plan.all_runs:
+            self._progress.tally.plan(run.cell.row())
+        for row in plan.kept:
+            self._progress.tally.add(row)
+        kept = {row["run_id"] for row in plan.kept}
+        costs = {run.run_id: plan.estimate.runs.get(run.run_id) for run in plan.all_runs if run.run_id not in kept}
+        estimated = bool(costs) and all(costs.values())
+        self._forecast = Forecast(
+            {run_id: cost if estimated and cost else 1.0 for run_id, cost in costs.items()},
+            plan.spec.epochs,
+            estimated=estimated,
+        )
+        self._progress.seconds_left = self._forecast.seconds_left
+        if costs and not self._console.quiet and self._console.stderr.is_terminal:
+            self._live = Live(
+                self._progress,
+                console=self._console.stderr,
+                refresh_per_second=REDRAWN_PER_SECOND,
+                vertical_overflow="crop",
+                # What goes to a file must not be drawn on the terminal instead.
+                redirect_stdout=sys.stdout.isatty(),
+            )
+            self._live.start()
 
     def epoch(self, run: Run, epoch: float) -> None:
         """One epoch further, or a part of one."""
-        self._under_way[run.run_id] = epoch
-        self._advance()
-        if epoch == int(epoch):
-            self._console.event("epoch", run_id=run.run_id, epoch=int(epoch))
+        if self._progress is not None:
+            self._progress.under_way[run.run_id] = (run.seed, epoch)
+            self._forecast.epoch(run.run_id, epoch)
+            if epoch == int(epoch):
+                self._console.event("epoch", run_id=run.run_id, epoch=int(epoch))
+            self._tell()
 
     def finished(self, row: dict[str, Any]) -> None:
-        """A line for the run, and the counts beside the bar."""
-        self._done += 1
-        self._under_way.pop(row["run_id"], None)
-        state = row["outcome"] if row["status"] == "ok" else "failed"
-        self._outcomes[state] += 1
-        said = f"{state}, {row['symptom']}" if row.get("symptom") else state
-        figure = f"box accuracy {row['box_accuracy']:.3f}" if row["status"] == "ok" else row["error"][:200]
-        self._console.say(
-            f"[{self._done}/{self._runs}] {row['loss']} {row['initializer']} seed {row['seed']}: {said}; {figure}; "
-            f"{duration(row['seconds'])}"
-        )
-        self._advance()
+        """A line for the run where there is no table, or where it failed."""
+        if self._progress is None:
+            return
+        self._progress.under_way.pop(row["run_id"], None)
+        self._progress.tally.add(row)
+        self._forecast.finished(row["run_id"])
+        if self._live is None or row["status"] != "ok":
+            self._console.say(f"[{self._progress.tally.done}/{self._progress.tally.planned}] {run_words(row)}")
         self._console.event("run", **row)
+        self._tell()
 
-    def _advance(self) -> None:
-        if self._ticker is not None:
-            epochs = self._done * self._epochs + sum(self._under_way.values())
-            self._ticker.update(int(epochs), self._note())
+    def _tell(self) -> None:
+        """Where the sweep stands now: on the terminal, in a line from time to time, to a program."""
+        progress = self._progress
+        if progress is None:
+            return
+        tally, now = progress.tally, time.monotonic()
+        ended = tally.done == tally.planned
+        if self._live is None and now - self._last_line >= SECONDS_BETWEEN_LINES and not ended:
+            self._last_line = now
+            states = counts(tally.states)
+            self._console.say(f"Training: {progress.words()}{f' ({states})' if states else ''}")
+        if now - self._last_event >= SECONDS_BETWEEN_EVENTS or ended:
+            self._last_event = now
+            left = progress.seconds_left()
+            self._console.event(
+                "progress",
+                finished=tally.done,
+                runs=tally.planned,
+                failed=tally.states["failed"],
+                eta_seconds=None if left is None else round(left, 1),
+            )
 
     def warning(self, text: str) -> None:
         """A line, also with ``--quiet``."""
         self._console.warn(text)
 
-    def _note(self) -> str:
-        return ", ".join(f"{count} {name}" for name, count in self._outcomes.most_common())
+
+def run_words(row: Mapping[str, Any]) -> str:
+    """What became of a run, in one line."""
+    if row["status"] == "ok":
+        symptom = f", {row['symptom']}" if row.get("symptom") else ""
+        said = f"{row['outcome']}{symptom}; box accuracy {row['box_accuracy']:.3f}"
+    else:
+        said = f"failed; {row['error'][:200]}"
+    return f"{row['loss']} {row['initializer']} seed {row['seed']}: {said}; {duration(row['seconds'])}"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bboxbench.cli.console import Console
-from bboxbench.cli.live import LiveView, plan_lines, plan_values
+from bboxbench.cli.live import LiveView
 from bboxbench.cli.numbers import whole_number
+from bboxbench.cli.planned import plan_lines, plan_values
 from bboxbench.errors import BboxbenchError, InputError, unknown_name
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,10 @@ class Plan:
     """Optimizer, loss and learning rate, each once."""
     fallbacks: tuple[tuple[str, int], ...]
     """Why runs of the plan are not trained by the engine asked for, and how many they are."""
+    all_runs: tuple[Run, ...] = ()
+    """Every run, finished or not."""
+    kept: tuple[dict[str, Any], ...] = ()
+    """The rows, as in runs.csv, of those that are finished."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ def _plan(
         estimate=left,
         rates=tuple(dict.fromkeys((run.cell.optimizer, run.cell.loss, run.cell.learning_rate) for run in runs)),
         fallbacks=fallbacks(spec, runs),
+        all_runs=tuple(runs),
     )
 
 
@@ -181,7 +186,9 @@ def run_sweep(
                 listener.warning(
                     f"Predictions are missing or altered; this plan trains its own of them again: {which}."
                 )
-            listener.planned(what)
+            asked_for = {run.run_id for run in runs} - {run.run_id for run in pending}
+            rows = (record["row"] for record in results.journal.records if record["run_id"] in asked_for)
+            listener.planned(replace(what, kept=tuple(rows)))
             baselines = baselines_table(data, spec.iou_threshold)
             write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
             facts = _shared_columns(spec, data, sizes, threads, machine["device"])

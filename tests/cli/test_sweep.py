@@ -91,10 +91,11 @@ def test_json_events_are_one_a_line_and_carry_plan_runs_and_cells(
     assert run(*words(small_dataset, tmp_path / "r"), "--json", "--quiet") == 0
     out, err = capsys.readouterr()
     events = [json.loads(line) for line in out.splitlines()]
-    assert [event["event"] for event in events] == ["plan", "epoch", "run", "done"]
+    assert [event["event"] for event in events] == ["plan", "epoch", "run", "progress", "done"]
     assert events[0]["runs"] == 1
     assert events[2]["loss"] == "mse"
-    assert events[3]["cells"][0]["runs"] == 1
+    assert events[3] == {"event": "progress", "finished": 1, "runs": 1, "failed": 0, "eta_seconds": 0.0}
+    assert events[4]["cells"][0]["runs"] == 1
     assert err == ""
 
 
