@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bboxbench.durations import duration
-from bboxbench.experiments.learning_rates import UNTUNED, is_tuned, rates_of, tuned_rate
+from bboxbench.experiments.learning_rates import UNTUNED, Rate, is_tuned, tuned_rate
 from bboxbench.experiments.recipe import TUNED_RATE, split_rate
+from bboxbench.experiments.rules import RULES
 
 if TYPE_CHECKING:
     from bboxbench.experiments.sweep import Plan
@@ -53,6 +54,7 @@ def plan_lines(plan: Plan) -> list[str]:
     if spec.learning_rates:
         axes["learning_rate"] = spec.learning_rates
     lines += [f"  {n.replace('_', ' ')}: {', '.join(v)}" for n, v in axes.items() if n != "batch_size"]
+    lines += [f"  {name}: {rule}" for name in RULES for rule in getattr(spec, name)]
     if (spec.network, spec.precision) != (type(spec).network, type(spec).precision):
         lines.append(f"  network: {spec.network}, computed in {spec.precision}")
     for reason, count in plan.fallbacks:
@@ -73,7 +75,8 @@ def plan_lines(plan: Plan) -> list[str]:
 def _rate_lines(plan: Plan) -> list[str]:
     """Which learning rates stand behind an optimizer that names none."""
     lines = []
-    rates = [each for each in plan.rates if not rates_of(plan.spec.learning_rates, each[1])]
+    on_axis = {Rate.parse(text).value for text in plan.spec.learning_rates}
+    rates = [each for each in plan.rates if each[2] not in on_axis]
     for name, rate in dict.fromkeys((name, rate) for name, _, rate in rates):
         if name in plan.spec.optimizers:
             paper = "; the paper's is 1.0" if name == "adadelta" else ""

@@ -83,6 +83,13 @@ def sweep(
     ] = None,
     heads: Annotated[str | None, _option(RUNS, "corners", "corners (as posted), centre_size, ordered.")] = None,
     starts: Annotated[str | None, _option(RUNS, "wide", "First box: wide (the middle half), zeros (no area).")] = None,
+    include: Annotated[
+        list[str] | None,
+        _option(RUNS, "", "Train only what matches, as loss=iou,head=c*; once for each rule.", "RULE"),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, _option(RUNS, "", "Leave out what matches, written the same way.", "RULE")
+    ] = None,
     batch_sizes: Annotated[str | None, _option(RUNS, "100", "Pictures a step, as 50,100.", "NUMBERS")] = None,
     epochs: Annotated[int | None, _number(TRAINING, 1, "8", "Passes over the training pictures.")] = None,
     dropout: Annotated[float | None, _option(TRAINING, "0.2", "Share dropped, 0 to below 1.", "SHARE")] = None,
@@ -186,6 +193,8 @@ def sweep(
         "starts": starts,
         "epochs": epochs,
         "batch_sizes": batch_sizes,
+        "include": include or None,
+        "exclude": exclude or None,
         "dropout": dropout,
         "validation": validation,
         "iou_threshold": iou_threshold,

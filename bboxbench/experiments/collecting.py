@@ -23,6 +23,7 @@ from bboxbench.experiments.results import (
     load_predictions,
     predictions_file,
 )
+from bboxbench.experiments.rules import RULES
 from bboxbench.experiments.spec import AXES
 from bboxbench.experiments.tables import write_views
 from bboxbench.files import make_folder, write_atomically
@@ -137,7 +138,7 @@ def _joined(folders: list[Path], warn: Callable[[str], None]) -> dict[str, Any]:
         runs = manifest.get("runs", {})
         others += [name for name, run_id in runs.items() if joined["runs"].get(name, run_id) != run_id]
         both = joined_axes(joined["spec"], manifest["spec"])
-        joined["spec"] = {**joined["spec"], **{axis: both[axis] for axis in AXES}}
+        joined["spec"] = {**joined["spec"], **{axis: both[axis] for axis in (*AXES, *RULES)}}
         joined["runs"] = {**runs, **joined["runs"]}
         where = manifest.get("environments") or {str(folder): manifest.get("environment", {})}
         joined["environments"] = {**where, **joined["environments"]}

@@ -17,6 +17,7 @@ from bboxbench.experiments.learning_rates import Rate, rates_of, tuned_rate
 from bboxbench.experiments.network import output_bias
 from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.recipe import Recipe, split_rate
+from bboxbench.experiments.rules import kept
 from bboxbench.experiments.spec import NETWORK, SweepSpec
 
 __all__ = ["Block", "Cell", "Run", "blocks", "plan"]
@@ -74,7 +75,8 @@ def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
 
     Raises:
         InputError: an unknown name or a wrong parameter on any axis, two spellings of one cell, a loss of the user's
-            own that cannot be trained, or a network that cannot be imported or does not take what the spec varies.
+            own that cannot be trained, a network that cannot be imported or does not take what the spec varies, or a
+            rule that matches no cell.
     """
     for start in spec.starts:
         for head in spec.heads:
@@ -92,6 +94,7 @@ def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
     }
     axes = spec.cell_axes()
     cells: dict[Cell, dict[str, Any]] = {}
+    spellings: dict[Cell, dict[str, list[str]]] = {}
     # ParameterGrid turns the last key fastest in alphabetical order; sorted back into the order that the user wrote.
     for point in sorted(ParameterGrid(axes), key=lambda point: [axes[name].index(point[name]) for name in axes]):
         loss, initializer = losses[point["loss"]], initializers[point["initializer"]]
@@ -107,17 +110,30 @@ def plan(spec: SweepSpec, dataset_sha256: str) -> list[Run]:
                 "initializer": initializer[1],
                 "optimizer": optimizer_identity,
             }
+            spellings[cell] = _spellings(cell, point)
+    left = kept(spellings, spec.include, spec.exclude)
     # How a run is evaluated is part of it: a row that is measured otherwise is another row.
     shared = {**spec.settings(), "dataset": dataset_sha256}
     # The engine that trains it, too, whichever was asked for.
     identities = {
-        cell: {**shared, "engine": choose_engine(spec, cell)[0], "cell": identity} for cell, identity in cells.items()
+        cell: {**shared, "engine": choose_engine(spec, cell)[0], "cell": identity}
+        for cell, identity in cells.items()
+        if cell in left
     }
     return [
         Run(_run_id(cell, seed, {**identity, "seed": seed}), cell, seed)
         for seed in spec.seeds
         for cell, identity in identities.items()
     ]
+
+
+def _spellings(cell: Cell, point: Mapping[str, Any]) -> dict[str, list[str]]:
+    """How a cell's value on each axis may be written in a rule: as it is known, as the spec has it, the bare name."""
+    found = {}
+    for axis, value in cell.row().items():
+        known, written = str(value), str(point.get(axis, value))
+        found[axis] = [known, written, known.partition("(")[0], written.partition("(")[0]]
+    return found
 
 
 def _canonical(kind: str, texts: tuple[str, ...]) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from bboxbench.errors import CannotRead, FolderConflict, InputError, read_errors, write_errors
 from bboxbench.experiments.journal import Journal, read_records
+from bboxbench.experiments.rules import RULES
 from bboxbench.experiments.spec import AXES, SweepSpec
 from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically
 
@@ -169,9 +170,13 @@ def predictions_file(folder: Path, run_id: str) -> Path:
 
 
 def joined_axes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The spec ``new`` with the axes of ``old``, too: what a folder holds after both. Either is of a sweep.json."""
+    """The spec ``new`` with the axes of ``old``, too: what a folder holds after both. Either is of a sweep.json.
+
+    Rules stay where both have the same: no rule says which cells either of two different ones leaves.
+    """
     axes = {name: [*old.get(name, []), *(v for v in new[name] if v not in old.get(name, []))] for name in AXES}
-    return {**new, **axes}
+    rules = {name: new[name] if not old or old.get(name) == new[name] else [] for name in RULES}
+    return {**new, **axes, **rules}
 
 
 def _settings(spec: SweepSpec, dataset_sha256: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from bboxbench.data_gen.workers import usable_cores
 from bboxbench.errors import InputError, read_errors, unknown_name
 from bboxbench.experiments.learning_rates import Rate
 from bboxbench.experiments.recipe import split_list
+from bboxbench.experiments.rules import RULES, Rule
 from bboxbench.experiments.runtime import start_tensorflow
 from bboxbench.experiments.seeds import VARY, parse_seeds
 
@@ -25,7 +26,7 @@ __all__ = ["AXES", "ENGINES", "NETWORK", "PRECISIONS", "PRESETS", "SweepSpec", "
 AXES = ("losses", "initializers", "optimizers", "learning_rates", "heads", "starts", "batch_sizes", "seeds")
 """Fields that may grow when a sweep is taken up again: they say which runs there are, not how a run is trained."""
 
-MAY_BE_EMPTY = ("learning_rates",)
+MAY_BE_EMPTY = ("learning_rates", *RULES)
 """Lists that may have nothing in them."""
 
 ENGINES = ("lockstep", "fit")
@@ -88,6 +89,10 @@ class SweepSpec:
     batch_sizes: tuple[int, ...] = (100,)
     """Pictures a step."""
     seeds: tuple[int, ...] = tuple(range(20))
+    include: tuple[str, ...] = ()
+    """Rules as ``loss=iou,initializer=random*``: cells that one of them matches are trained alone; none: all."""
+    exclude: tuple[str, ...] = ()
+    """The same for cells that are not trained: see `bboxbench.experiments.rules`."""
     epochs: int = 8
     dropout: float = 0.2
     validation: int = 1000
@@ -171,15 +176,15 @@ class SweepSpec:
     def settings(self) -> dict[str, Any]:
         """What all runs of a sweep share and what changes their results: plain JSON values.
 
-        The axes, which may grow, are not among them, nor the preset's name and the place of the pictures. ``threads``
-        and ``chunk`` change the last bits only: they are settings of a deterministic sweep, which promises those. A
-        network of the user's own comes with the hash of its source.
+        The axes, which may grow, and the rules are not among them, nor the preset's name and the place of the
+        pictures. ``threads`` and ``chunk`` change the last bits only: they are settings of a deterministic sweep,
+        which promises those. A network of the user's own comes with the hash of its source.
 
         Raises:
             InputError: ``data`` is no complete data set, or ``network`` cannot be imported.
         """
         values = dataclasses.asdict(self)
-        for name in (*AXES, "preset", "data", "n", "data_seed"):
+        for name in (*AXES, *RULES, "preset", "data", "n", "data_seed"):
             del values[name]
         if not self.deterministic:
             del values["threads"], values["chunk"]
@@ -228,10 +233,14 @@ def _checked(name: str, value: Any, default: Any) -> Any:
 
 def _listed(name: str, value: Any) -> tuple[Any, ...]:
     """The items of a list, or of a text that has them between commas, each in its one spelling."""
-    items = split_list(value) if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    # A rule has commas of its own.
+    several = isinstance(value, str) and name not in RULES
+    items = split_list(value) if several else value if isinstance(value, (list, tuple)) else [value]
     read, wanted = _ITEMS.get(name, (_text, "a list of texts"))
     try:
         items = [read(item) for item in items]
+    except InputError:
+        raise
     except ValueError:
         raise InputError(f"Expected {wanted} for {name}. Received: {value!r}.") from None
     if not items and name not in MAY_BE_EMPTY:
@@ -245,6 +254,10 @@ def _text(item: Any) -> str:
     if not isinstance(item, str):
         raise ValueError
     return item
+
+
+def _rule(item: Any) -> str:
+    return str(Rule.parse(_text(item)))
 
 
 def _batch_size(item: Any) -> int:
@@ -262,6 +275,7 @@ def _rate(item: Any) -> str:
 _ITEMS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "batch_sizes": (_batch_size, "a list of whole numbers of 1 or more"),
     "learning_rates": (_rate, "a list of numbers above 0, as 0.001 or giou:0.0003,"),
+    **dict.fromkeys(RULES, (_rule, "a list of rules as loss=iou,initializer=random*")),
 }
 """How an item of a list is read that is no plain text, and how the list is described."""
 

@@ -10,6 +10,7 @@ from bboxbench.durations import duration
 from bboxbench.errors import InputError
 from bboxbench.experiments.recorded import RecordedSweep
 from bboxbench.experiments.report.words import count
+from bboxbench.experiments.rules import RULES
 from bboxbench.experiments.spec import SweepSpec
 
 __all__ = ["commands", "environment", "own_code", "place", "settings"]
@@ -28,7 +29,8 @@ def commands(sweep: RecordedSweep) -> list[str]:
         skipped = name in ("preset", "threads") or (name in ("n", "data_seed") and spec.get("data"))
         if skipped or (name in usual and usual[name] == value):
             continue
-        words += [f"--{name.replace('_', '-')}", _option(name, value)]
+        for text in value if name in RULES else [_option(name, value)]:
+            words += [f"--{name.replace('_', '-')}", text]
     words += ["--out", place(sweep)]
     typed = [shlex.join(words), shlex.join(["bboxbench", "report", place(sweep)])]
     if spec.get("data"):
@@ -63,6 +65,7 @@ def settings(sweep: RecordedSweep) -> list[tuple[str, str]]:
     rows = [(name, ", ".join(map(str, spec[name]))) for name in ("losses", "initializers", "optimizers")]
     rows += [(name.replace("_", " "), ", ".join(map(str, spec[name]))) for name in ("heads", "starts", "batch_sizes")]
     rows.append(("seeds", _option("seeds", spec["seeds"])))
+    rows += [(name, "; ".join(spec[name])) for name in RULES if spec[name]]
     if not runs.empty:
         rates = runs.groupby("loss", sort=False)["learning_rate"].unique()
         told = [f"{loss} {', '.join(f'{rate:g}' for rate in sorted(values))}" for loss, values in rates.items()]
