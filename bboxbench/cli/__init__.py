@@ -25,12 +25,17 @@ def main(arguments: list[str] | None = None) -> None:
     # A file or pipe on Windows may not know the blocks of a histogram: a question mark is no reason to end.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         from bboxbench.cli.commands import run
 
-        code = run(list(sys.argv[1:] if arguments is None else arguments))
+        code = run(words)
     except KeyboardInterrupt:
         code = INTERRUPTED
     if code == INTERRUPTED:
-        sys.stderr.write("Interrupted; what is finished is kept. The same command goes on from here.\n")
+        from bboxbench.cli.commands import tell_program
+
+        text = "Interrupted; what is finished is kept. The same command goes on from here."
+        tell_program(words, code, text)
+        sys.stderr.write(f"{text}\n")
     raise SystemExit(code)

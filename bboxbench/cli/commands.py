@@ -15,8 +15,9 @@ from typer.exceptions import TyperException
 from bboxbench import __version__
 from bboxbench.cli import collect, diagnose, generate, losses, plot, predict, preview, report, simulate, sweep, verify
 from bboxbench.errors import BboxbenchError, CannotWrite, write_errors
+from bboxbench.jsonl import json_line
 
-__all__ = ["app", "run"]
+__all__ = ["app", "run", "tell_program"]
 
 app = typer.Typer(
     name="bboxbench",
@@ -57,26 +58,29 @@ def run(words: list[str]) -> int:
         words: what stands behind ``bboxbench``.
 
     Returns:
-        The exit code. What went wrong stands on stderr, in one line.
+        The exit code. What went wrong stands on stderr, in one line; with ``--json`` on stdout, too, as its last event.
     """
     debug = "--debug" in words
     # --debug is understood wherever it stands: a person adds it behind the line that just failed.
     words = [word for word in words if word != "--debug"]
     try:
         with _output_errors():
-            return app(words or ["--help"], prog_name="bboxbench", standalone_mode=False) or 0
+            # A command may name itself as it was called, as for what to do next.
+            return app(words or ["--help"], prog_name="bboxbench", standalone_mode=False, obj=tuple(words)) or 0
     except TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "bboxbench"
-        return _complain(f"{_one_line(error.format_message())} Try '{command} --help'.", error.exit_code, debug)
+        message = f"{_one_line(error.format_message())} Try '{command} --help'."
+        return _complain(words, message, error.exit_code, debug)
     except BboxbenchError as error:
-        return _complain(str(error), error.exit_code, debug)
+        return _complain(words, str(error), error.exit_code, debug)
     except BrokenPipeError:
         # The reader of our output (`| head`) has gone.
         _abandon_stdout()
         return BboxbenchError.exit_code
     except Exception as error:
         return _complain(
+            words,
             f"{type(error).__name__}: {error}. This is not an error bboxbench expects; --debug shows where it arose.",
             BboxbenchError.exit_code,
             debug,
@@ -116,8 +120,27 @@ def _one_line(message: str) -> str:
     return text if text.endswith((".", "?", ")")) else text + "."
 
 
-def _complain(message: str, code: int, debug: bool) -> int:
+def _complain(words: list[str], message: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
+    tell_program(words, code, _one_line(message))
     sys.stderr.write(f"Error: {_one_line(message)}\n")
     return code
+
+
+def tell_program(words: list[str], code: int, text: str) -> None:
+    """Where ``words`` ask for ``--json``: why the command ends, as the last event on stdout.
+
+    Args:
+        words: what stands behind ``bboxbench``.
+        code: what the process ends with.
+        text: one line.
+    """
+    if "--json" not in words:
+        return
+    try:
+        sys.stdout.write(json_line({"event": "error", "code": code, "text": text}))
+        sys.stdout.flush()
+    except OSError:
+        # Nobody reads, or nothing takes it: stderr and the exit code still say it.
+        _abandon_stdout()

@@ -91,9 +91,15 @@ class Console:
         self.stderr.print(said, markup=False, soft_wrap=True)
         self.event("warning", text=text)
 
-    def show(self, text: str) -> None:
-        """A line of the answer, on stdout; not with ``--json``, which has its own form of it."""
+    def show(self, text: str, fold: bool = False) -> None:
+        """A line of the answer, on stdout; not with ``--json``, which has its own form of it.
+
+        Args:
+            text: what is to be shown.
+            fold: on a terminal, further in where it goes on. Not what somebody may want to copy.
+        """
         if not self.as_json:
+            text = _folded(text, self.stdout.width) if fold and self.stdout.is_terminal else text
             self.stdout.print(text, markup=False, soft_wrap=True)
 
     def event(self, kind: str, **values: Any) -> None:

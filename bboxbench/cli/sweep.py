@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bboxbench.cli.console import Console
+from bboxbench.cli.failures import failure_lines, failure_values, retry_command
 from bboxbench.cli.live import LiveView
 from bboxbench.cli.numbers import whole_number
 from bboxbench.cli.planned import plan_lines, plan_values
@@ -51,6 +52,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def sweep(
+    context: typer.Context,
     preset: Annotated[
         str | None, _option(RUNS, "default", "Where to start from: default, quick, as_posted.", "NAME")
     ] = None,
@@ -229,7 +231,7 @@ def sweep(
 
     with LiveView(console) as view:
         result = run_sweep(resolved, out, view, retry_failed=retry_failed, execution=execution)
-    _conclude(console, result, shown)
+    _conclude(console, result, shown, retry_command(context.obj))
     if result.failed:
         raise BboxbenchError(
             f"{len(result.failed)} of the runs failed; their errors stand in {result.folder / 'runs.csv'}. "
@@ -267,16 +269,19 @@ def _dry_run(console: Console, spec: SweepSpec, out: Path | None) -> None:
     console.event("plan", **plan_values(plan))
 
 
-def _conclude(console: Console, result: SweepResult, shown: str) -> None:
-    """The summary, and what to open."""
+def _conclude(console: Console, result: SweepResult, shown: str, again: str) -> None:
+    """The summary, what to open, and what failed; ``again`` is the command that trains that again."""
     from rich.console import Console as RichConsole
 
     from bboxbench.cli.table import summary
     from bboxbench.experiments.summary import markdown_summary
 
+    table = result.runs[result.runs["run_id"].isin(result.failed)]
+    failed = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    failures = failure_lines(failed, len(result.runs), result.folder, again)
     if shown == "markdown":
         console.show(markdown_summary(result).rstrip("\n"))
-        for line in _what_to_open(result):  # stdout may go straight into a pull request
+        for line in (*_what_to_open(result), *failures):  # stdout may go straight into a pull request
             console.say(line)
     elif not console.as_json:
         # Off a terminal Rich would assume 80 columns and fold names; a file has room.
@@ -285,8 +290,19 @@ def _conclude(console: Console, result: SweepResult, shown: str) -> None:
         console.show("")
         for line in _what_to_open(result):
             console.show(line)
+        if failures:
+            console.show("")
+        for line in failures:
+            console.show(line, fold=line.startswith("  "))
     cells = result.distribution.to_dict("records")
-    console.event("done", folder=str(result.folder), cells=cells, written=[str(path) for path in result.written])
+    console.event(
+        "done",
+        folder=str(result.folder),
+        cells=cells,
+        written=[str(path) for path in result.written],
+        failed=failure_values(failed),
+        retry=again if failed else None,
+    )
 
 
 def _what_to_open(result: SweepResult) -> list[str]:

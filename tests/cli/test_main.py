@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -46,6 +47,53 @@ def test_every_error_ends_in_one_line_and_its_exit_code(
     assert err.count("\n") == 1
     assert "Traceback" not in err
     assert code == 130 or "it went wrong" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BboxbenchError, 1),
+        (InputError, 2),
+        (FolderConflict, 3),
+        (CannotWrite, 4),
+        (KeyError, 1),
+        (KeyboardInterrupt, 130),
+    ],
+)
+def test_a_program_hears_of_every_error_as_its_last_event(
+    error: type[BaseException], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*words: object, **options: object) -> None:
+        sys.stdout.write('{"event":"run"}\n')
+        raise error("it went\nwrong")
+
+    monkeypatch.setattr(commands, "app", fail)
+    assert run("sweep", "--json") == code
+    out, err = capsys.readouterr()
+    last = json.loads(out.splitlines()[-1])
+    assert (last["event"], last["code"]) == ("error", code)
+    assert err.removeprefix("Error: ") == last["text"] + "\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sweep", "--json", "--epochs", "x"],
+        ["sweep", "--nonsense", "--json"],
+        ["verify", "nowhere", "--json"],
+        ["report", "nowhere", "--json"],
+        ["collect", "nowhere", "--out", "all", "--json"],
+        ["losses", "show", "giuo", "--json"],
+        ["diagnose", "--json"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("empty_folder")
+def test_wrong_usage_is_an_event_too(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*words) == 2
+    out, err = capsys.readouterr()
+    (event,) = map(json.loads, out.splitlines())
+    assert event == {"event": "error", "code": 2, "text": err.removeprefix("Error: ").rstrip("\n")}
 
 
 def test_debug_shows_where_it_happened(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

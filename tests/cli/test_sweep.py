@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -178,9 +179,20 @@ def test_a_failed_run_ends_the_command_with_1_after_the_others(
     )
     asked = words(small_dataset, empty_folder / "r", losses="broken_loss_module:bad,mse", batch_sizes=4)
     assert run(*asked) == 1
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
     assert "1 of the runs failed" in err
     assert "--retry-failed" in err
+    assert "1 of 2 runs failed:\n  broken_loss_module:bad glorot_uniform seed 0: RuntimeError: on purpose\n" in out
+    assert shlex.split(out.splitlines()[-1].removeprefix("Train them again: ")) == [
+        "bboxbench",
+        *asked,
+        "--retry-failed",
+    ]
+    assert run(*asked, "--json", "--quiet") == 1
+    *_, done, error = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [each["error"] for each in done["failed"]] == ["RuntimeError: on purpose"]
+    assert done["retry"].endswith("--retry-failed")
+    assert (error["event"], error["code"]) == ("error", 1)
     assert sorted(pd.read_csv(empty_folder / "r" / "runs.csv")["status"]) == ["failed", "ok"]
 
 
