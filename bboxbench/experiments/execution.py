@@ -106,6 +106,10 @@ def make_executor(
         from bboxbench.experiments.cluster import RayCluster
 
         return RayCluster(execution, spec, dataset, warn)
-    from bboxbench.experiments.in_process import InProcess
+    if execution.isolation == "none":
+        from bboxbench.experiments.in_process import InProcess
 
-    return InProcess(execution, spec, dataset, warn)
+        return InProcess(execution, spec, dataset, warn)
+    from bboxbench.experiments.isolation import Isolated
+
+    return Isolated(execution, spec, dataset, warn)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bboxbench.experiments.plan import Block, Run
+from bboxbench.experiments.plan import Block, Cell, Run
 
 __all__ = ["Retries"]
 
@@ -23,12 +23,25 @@ class Retries:
     def __init__(self, *, whole_first: bool = False) -> None:
         self._whole_first = whole_first
         self._deaths: Counter[str] = Counter()
+        self._to_blame: set[Cell] = set()
+
+    def parted(self, block: Block) -> list[Block]:
+        """``block`` as it should be tried: runs of a cell that was given up at another seed are on their own, behind.
+
+        Else every block would find out again, death by death, which of its runs is to blame. Where bits are promised
+        it stays whole.
+        """
+        alone = [run for run in block.runs if run.cell in self._to_blame]
+        if self._whole_first or not alone or len(block.runs) == 1:
+            return [block]
+        rest = tuple(run for run in block.runs if run.cell not in self._to_blame)
+        return [replace(block, runs=runs) for runs in (rest, *((run,) for run in alone)) if runs]
 
     def died(self, block: Block, missing: Sequence[Run]) -> list[Block]:
         """A block ended before all of its runs were back.
 
-        A run that died alone is tried once more if that was its first death, so that whatever killed a process from
-        outside costs no run; else it is given up.
+        A run that died alone is tried once more if that was its first death and its cell has not been given up before,
+        so that whatever killed a process from outside costs no run; else it is given up.
 
         Args:
             block: as it was tried.
@@ -43,7 +56,10 @@ class Retries:
         if not missing:
             return []
         if len(runs) == 1:
-            return [replace(block, runs=runs)] if most == 1 else []
+            if most == 1 and runs[0].cell not in self._to_blame:
+                return [replace(block, runs=runs)]
+            self._to_blame.add(runs[0].cell)
+            return []
         if self._whole_first and most == 1:
             return [block]
         middle = len(runs) // 2
