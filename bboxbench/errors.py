@@ -3,6 +3,7 @@
 ::
 
     BboxbenchError        1   some runs failed, or anything not named below
+    +-- TooManyFailures   1   a sweep stopped at as many failed runs as it was told to
     +-- InputError        2   wrong usage or bad input
     |   +-- CannotRead    2   a file that is to be read is gone, or may not be read
     +-- FolderConflict    3   the folder holds something else
@@ -26,6 +27,7 @@ __all__ = [
     "CannotWrite",
     "FolderConflict",
     "InputError",
+    "TooManyFailures",
     "one_line",
     "read_errors",
     "unknown_name",
@@ -37,6 +39,10 @@ class BboxbenchError(Exception):
     """Anything that bboxbench itself reports. ``exit_code`` is what the process ends with."""
 
     exit_code = 1
+
+
+class TooManyFailures(BboxbenchError):
+    """So many runs of a sweep failed that it stopped, as it was told to; its tables are written."""
 
 
 class InputError(BboxbenchError, ValueError):

@@ -18,10 +18,11 @@ LOCK_NAME = ".lock"
 """The empty file in a folder by which `claim_folder` holds it."""
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
+def write_atomically(path: Path, content: bytes | str, *, synced: bool = True) -> None:
     """Replace the file at ``path`` by ``content`` so that readers see the old file or the new one, never a part.
 
-    The content is synced to disk before it takes the name, and the folder after.
+    The content is synced to disk before it takes the name, and the folder after; without ``synced`` neither is, for
+    what is of no use after the machine went down.
 
     Raises:
         CannotWrite: disk full, no permission, read-only.
@@ -33,11 +34,13 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             with temporary.open("wb") as stream:
                 stream.write(data)
                 stream.flush()
-                os.fsync(stream.fileno())
+                if synced:
+                    os.fsync(stream.fileno())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        if synced:
+            _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

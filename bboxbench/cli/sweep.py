@@ -13,6 +13,7 @@ from bboxbench.cli.failures import failure_lines, failure_values, retry_command
 from bboxbench.cli.live import LiveView
 from bboxbench.cli.numbers import whole_number
 from bboxbench.cli.planned import plan_lines, plan_values
+from bboxbench.cli.termination import termination_heard
 from bboxbench.errors import BboxbenchError, InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 RUNS, TRAINING, PICTURES, OUTPUT = "Which runs", "How each is trained", "Pictures", "Output"
-WHERE = "Where they train"
+CARRIED_OUT = "How the sweep is carried out"
 """Headings of the options in ``--help``."""
 FORMATS = ("table", "markdown")
 
@@ -135,15 +136,41 @@ def sweep(
     ] = None,
     chunk: Annotated[int | None, _number(TRAINING, 1, "16", "Runs that train together with --deterministic.")] = None,
     cluster: Annotated[
-        str | None, _option(WHERE, "this machine", "ray: the nodes of a Ray cluster, see docs/cluster.md.", "NAME")
+        str | None,
+        _option(CARRIED_OUT, "this machine", "ray: the nodes of a Ray cluster, see docs/cluster.md.", "NAME"),
     ] = None,
     address: Annotated[
         str | None,
-        _option(WHERE, "the environment variable RAY_ADDRESS", "HOST:PORT of the cluster's head, or auto.", "ADDRESS"),
+        _option(
+            CARRIED_OUT, "the environment variable RAY_ADDRESS", "HOST:PORT of the cluster's head, or auto.", "ADDRESS"
+        ),
     ] = None,
     data: Annotated[str | None, _option(PICTURES, "", "Folder of an existing data set.", "DIR")] = None,
     n: Annotated[int | None, _number(PICTURES, 10, "40000", "Pictures to draw, if not there yet.", "--n")] = None,
     data_seed: Annotated[int | None, _number(PICTURES, 0, "0", "Seed of those pictures.")] = None,
+    isolation: Annotated[
+        str,
+        typer.Option(
+            help="process: blocks train in a process of their own, so that a crash or a lack of memory fails a run and "
+            "not the sweep; none: in this one.",
+            rich_help_panel=CARRIED_OUT,
+            metavar="NAME",
+        ),
+    ] = "process",
+    timeout: Annotated[
+        float,
+        typer.Option(
+            help="Seconds without a finished step after which what trains counts as hung; 0: never.",
+            rich_help_panel=CARRIED_OUT,
+            metavar="SECONDS",
+        ),
+    ] = 1800.0,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first failed run.", rich_help_panel=CARRIED_OUT)
+    ] = False,
+    max_failures: Annotated[
+        int | None, _number(CARRIED_OUT, 0, "0, no bound", "Stop after so many failed runs.")
+    ] = None,
     out: Annotated[
         Path | None,
         # Not checked here: a folder that cannot be read is one that cannot be written, which is another exit code.
@@ -160,7 +187,7 @@ def sweep(
         bool, typer.Option("--dry-run", help="Print plan, count and time, then stop.", rich_help_panel=OUTPUT)
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Train again what failed before.", rich_help_panel=OUTPUT)
+        bool, typer.Option("--retry-failed", help="Train again what failed before.", rich_help_panel=CARRIED_OUT)
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False,
     shown: Annotated[
@@ -184,7 +211,15 @@ def sweep(
     from bboxbench.experiments.execution import Execution
     from bboxbench.experiments.spec import SweepSpec, read_toml
 
-    execution = Execution(cluster=cluster or "", address=address or "")
+    if fail_fast and max_failures not in (None, 1):
+        raise InputError(f"Expected --fail-fast or --max-failures. Received both, with {max_failures} failures.")
+    execution = Execution(
+        isolation,
+        timeout,
+        max_failures=1 if fail_fast else max_failures or 0,
+        cluster=cluster or "",
+        address=address or "",
+    )
     given = {
         "losses": losses,
         "initializers": initializers,
@@ -229,7 +264,7 @@ def sweep(
         return
     from bboxbench.experiments.sweep import run_sweep
 
-    with LiveView(console) as view:
+    with LiveView(console) as view, termination_heard():
         result = run_sweep(resolved, out, view, retry_failed=retry_failed, execution=execution)
     _conclude(console, result, shown, retry_command(context.obj))
     if result.failed:

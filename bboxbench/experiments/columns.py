@@ -91,6 +91,7 @@ RUNS = {
     "tensorflow_version": "of TensorFlow",
     "keras_version": "of Keras",
     "error": "of a failed run, on one line",
+    "log": "of a failed run: the file with its traceback and what its process wrote, as logs/<run_id>.log",
 }
 """``runs.csv``: a row a run. A failed run has no measures."""
 

@@ -75,7 +75,7 @@ class Isolated:
         Raises:
             BboxbenchError: workers end before they are ready.
         """
-        retries = Retries(whole_first=getattr(self._setup.spec, "deterministic", False))
+        retries = Retries(whole_first=self._setup.spec.deterministic)
         waiting = deque(blocks)
         back: set[str] = set()
         try:
@@ -101,9 +101,8 @@ class Isolated:
                     for run in given_up:
                         back.add(run.run_id)
                         yield TrainedRun(run, error=str(end), log=log, seconds=time.monotonic() - start)
-        except GeneratorExit:
+        finally:
             self._end_worker()
-            raise
 
     def _train(self, worker: WorkerProcess, block: Block, on_epoch: EpochListener) -> Iterator[TrainedRun]:
         """Train one block.

@@ -36,7 +36,7 @@ __all__ = [
 SCHEMA = 1
 """Version of the folder's layout; a newer one is refused."""
 
-MANIFEST, JOURNAL = "sweep.json", "journal.jsonl"
+MANIFEST, JOURNAL, LOGS = "sweep.json", "journal.jsonl", "logs"
 TEMPORARY = f".{MANIFEST}.tmp"
 """How the name of a sweep.json begins that was not finished."""
 
@@ -47,12 +47,13 @@ class ResultsFolder:
     def __init__(self, path: Path, journal: Journal) -> None:
         self.path, self.journal = path, journal
 
-    def add(self, record: dict[str, Any], predictions: npt.NDArray[np.float32] | None) -> None:
-        """Keep a finished run: its predictions first, synced, then its journal line with their hash.
+    def add(self, record: dict[str, Any], predictions: npt.NDArray[np.float32] | None, log: str = "") -> None:
+        """Keep a finished run: its predictions and log first, synced, then its journal line with their hash and place.
 
         Args:
             record: with ``run_id``, ``row``, ``epochs`` and ``histogram``.
             predictions: relative xyxy boxes (n_test, 4), kept as float16; None for a failed run.
+            log: what is written beside a failed run. One of the same run from before is removed where it is empty.
 
         Raises:
             CannotWrite: disk full, no permission. The journal is then as it was.
@@ -63,7 +64,15 @@ class ResultsFolder:
                 np.savez_compressed(content, boxes=predictions.astype(np.float16))
             record["predictions_sha256"] = hashlib.sha256(content.getvalue()).hexdigest()
             write_atomically(predictions_file(self.path, record["run_id"]), content.getvalue())
+        place = self.path / LOGS / f"{record['run_id']}.log"
+        record["row"]["log"] = place.relative_to(self.path).as_posix() if log else ""
+        if log:
+            make_folder(place.parent)
+            write_atomically(place, log)
         self.journal.append(record)
+        if not log:
+            with write_errors(place):
+                place.unlink(missing_ok=True)
 
 
 @contextmanager

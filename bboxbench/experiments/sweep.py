@@ -14,30 +14,31 @@ import pandas as pd
 import tensorflow as tf
 
 from bboxbench import __version__
-from bboxbench.boxes import to_pixels
 from bboxbench.data_gen import Dataset, generate, open_dataset
 from bboxbench.data_gen.shards import split_ranges
-from bboxbench.errors import CannotWrite, one_line
+from bboxbench.errors import CannotWrite, TooManyFailures, one_line
 from bboxbench.experiments.baselines import baselines_table
 from bboxbench.experiments.chunks import blocks_to_train
-from bboxbench.experiments.engines import choose_engine, fallbacks
+from bboxbench.experiments.engines import fallbacks
 from bboxbench.experiments.environment import environment
 from bboxbench.experiments.estimate import Estimate, estimate
 from bboxbench.experiments.execution import Execution, make_executor
 from bboxbench.experiments.figures import box_accuracy_figure, write_figures
+from bboxbench.experiments.forecast import Forecast
+from bboxbench.experiments.keeping import keep
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.memory import available_bytes
-from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.plan import Run, plan
+from bboxbench.experiments.progress import ProgressFile
 from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.report import write_page
-from bboxbench.experiments.results import ResultsFolder, finished_runs, open_results
+from bboxbench.experiments.results import LOGS, ResultsFolder, finished_runs, open_results
 from bboxbench.experiments.runtime import start_tensorflow
 from bboxbench.experiments.seeds import VARY
 from bboxbench.experiments.spec import NETWORK, SweepSpec
 from bboxbench.experiments.tables import comparisons_table, distribution_table, histogram_table, runs_table
-from bboxbench.experiments.training import EpochListener, TrainedRun, TrainingData, load_boxes
+from bboxbench.experiments.training import EpochListener, TrainingData, load_boxes
 from bboxbench.experiments.views import Views
 from bboxbench.files import write_atomically
 
@@ -83,6 +84,8 @@ class SweepResult:
     """The content of baselines.csv."""
     failed: tuple[str, ...]
     """run_id of each failed run of this plan."""
+    of_this_plan: int
+    """How many runs of this plan are in the journal, the failed ones among them."""
     written: tuple[Path, ...]
     """What a person may want to open."""
 
@@ -161,6 +164,7 @@ def run_sweep(
         InputError: a name, a parameter or a data set that cannot be used; nothing is written.
         FolderConflict: the folder holds something else.
         CannotWrite: disk full, no permission; every finished run is kept.
+        TooManyFailures: as many runs failed as ``execution.max_failures`` says; the tables are written.
         KeyboardInterrupt: passed on; every finished run is kept.
     """
     listener, execution = listener or Listener(), execution or Execution()
@@ -192,20 +196,48 @@ def run_sweep(
             baselines = baselines_table(data, spec.iou_threshold)
             write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
             facts = _shared_columns(spec, data, sizes, threads, machine["device"])
-            with Views(folder, results.journal) as views, _listener_errors(listener, wanted) as tell:
-                parts = blocks_to_train(spec, runs, wanted)
+            parts = blocks_to_train(spec, runs, wanted)
+            with (
+                _progress(folder, runs, {run_id: kept[run_id] for run_id in done}, what) as progress,
+                Views(folder, results.journal) as views,
+                _listener_errors(listener, progress, wanted) as tell,
+            ):
                 left = [{run.run_id for run in block.runs} for block in parts]
+                failures = 0
                 for trained in executor.run(parts, tell):
                     # What was finished before trained for the sake of its chunk alone.
                     if trained.run.run_id in wanted:
-                        row = _keep(trained, data, spec, facts, results)
+                        row = keep(trained, data, spec, facts, results)
                         views.run_came()
+                        progress.finished(row["run_id"], row["status"])
                         listener.finished(row)
+                        failures += row["status"] == "failed"
                     if _ended(left, trained.run.run_id):
                         views.write_if_stale()
                         # The whole report comes at the end; this one is for looking in before.
                         box_accuracy_figure(runs_table(results.journal.records), folder / "report" / "box_accuracy.png")
-            return _conclude(results, runs, baselines, _report(folder, dataset, listener))
+                    if execution.max_failures and failures >= execution.max_failures:
+                        break
+            result = _conclude(results, runs, baselines, _report(folder, dataset, listener))
+    if execution.max_failures and failures >= execution.max_failures:
+        raise TooManyFailures(_why_stopped(result, failures, len(runs)))
+    return result
+
+
+def _progress(folder: Path, runs: list[Run], finished: dict[str, str], what: Plan) -> ProgressFile:
+    costs = what.estimate.runs or {run.run_id: 1.0 for run in runs if run.run_id not in finished}
+    forecast = Forecast(costs, what.spec.epochs, estimated=bool(what.estimate.runs))
+    return ProgressFile(folder, [run.run_id for run in runs], finished, forecast)
+
+
+def _why_stopped(result: SweepResult, failures: int, planned: int) -> str:
+    left = planned - result.of_this_plan
+    count = "1 failed run" if failures == 1 else f"{failures} failed runs"
+    return (
+        f"Stopped after {count}, as it was told to, with {left} of {planned} runs to go; the errors stand in "
+        f"{result.folder / 'runs.csv'}, all that is known of them in {result.folder / LOGS}. The same command goes on, "
+        "and with --retry-failed trains them again."
+    )
 
 
 def _ended(left: list[set[str]], run_id: str) -> bool:
@@ -222,12 +254,15 @@ class _ListenerError(BaseException):
 
 
 @contextmanager
-def _listener_errors(listener: Listener, wanted: Collection[str]) -> Iterator[EpochListener]:
+def _listener_errors(listener: Listener, progress: ProgressFile, wanted: Collection[str]) -> Iterator[EpochListener]:
     """What an engine tells of the epochs of wanted runs; an error of the listener's ends the sweep as it is."""
     told: dict[str, float] = {}
 
     def tell(run: Run, epoch: float) -> None:
-        if run.run_id not in wanted or told.get(run.run_id) == epoch:
+        if run.run_id not in wanted:
+            return
+        progress.epoch(run, epoch)
+        if told.get(run.run_id) == epoch:
             return  # A sign of life, no news.
         told[run.run_id] = epoch
         try:
@@ -270,34 +305,6 @@ def _shared_columns(
     }
 
 
-def _keep(
-    trained: TrainedRun, data: TrainingData, spec: SweepSpec, facts: dict[str, Any], results: ResultsFolder
-) -> dict[str, Any]:
-    """Measure a finished run and put it into the folder; gives its row of runs.csv."""
-    run = trained.run
-    row = {"run_id": run.run_id, "seed": run.seed, **run.cell.row(), **facts, "seconds": round(trained.seconds, 3)}
-    row |= {"engine": trained.engine or choose_engine(spec, run.cell)[0]}
-    row |= {"threads": trained.threads or facts["threads"], "device": trained.device or facts["device"]}
-    row |= {"status": "failed" if trained.error else "ok", "error": trained.error}
-    row["train_loss"] = trained.epochs[-1]["train_loss"] if trained.epochs else None
-    histogram: tuple[int, ...] = ()
-    if trained.predictions is not None:
-        boxes = to_pixels(trained.predictions, data.width, data.height)
-        measures = measure(
-            data.test.boxes,
-            boxes,
-            data.width,
-            data.height,
-            iou_threshold=spec.iou_threshold,
-            finite=trained.finite,
-        )
-        row |= measures.row()
-        histogram = measures.histogram
-    record = {"run_id": run.run_id, "row": row, "epochs": trained.epochs, "histogram": list(histogram)}
-    results.add(record, trained.predictions)
-    return row
-
-
 def _report(folder: Path, dataset: Dataset, listener: Listener) -> tuple[Path, ...]:
     """The page and all figures; where that fails the sweep stands all the same, and a warning says how to try again.
 
@@ -334,6 +341,7 @@ def _conclude(
         distribution=distribution_table(runs, histogram_table(records), comparisons),
         comparisons=comparisons,
         baselines=baselines,
+        of_this_plan=sum(r["run_id"] in mine for r in records),
         failed=tuple(r["run_id"] for r in records if r["run_id"] in mine and r["row"]["status"] == "failed"),
         written=(results.path / "runs.csv", results.path / "distribution.csv", *report),
     )

@@ -74,7 +74,7 @@ class _Worker:
 
     def serve(self, inbox: queue.SimpleQueue[Any]) -> None:
         """Load, say ready, and answer for ever."""
-        start_tensorflow(self._setup.spec.threads)
+        start_tensorflow(self._setup.spec.threads, self._setup.spec.deterministic)
         from bboxbench.experiments.block_trainer import BlockTrainer
         from bboxbench.experiments.training import load_data
 

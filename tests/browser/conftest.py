@@ -17,8 +17,10 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a finished sweep: 3 losses x 2 initializers x 2 seeds on 60 letters."""
+    from sweeps_here import sweep_here
+
     from bboxbench.data_gen import DatasetSpec, generate
-    from bboxbench.experiments import sweep
+    from bboxbench.experiments import in_process
     from bboxbench.experiments.estimate import Estimate
     from bboxbench.experiments.report import PAGE
     from bboxbench.experiments.spec import SweepSpec
@@ -36,8 +38,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with pytest.MonkeyPatch.context() as patch:
         # Timing this machine takes longer than this sweep.
-        patch.setattr(sweep, "estimate", lambda *_: Estimate(0.0, {}))
-        result = sweep.run_sweep(spec, tmp_path_factory.mktemp("browser") / "results")
+        patch.setattr(in_process, "estimate", lambda *_: Estimate(0.0, {}))
+        result = sweep_here(spec, tmp_path_factory.mktemp("browser") / "results")
     assert len(result.runs) == 12
     return result.folder / PAGE
 

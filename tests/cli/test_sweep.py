@@ -34,6 +34,7 @@ def words(dataset: Dataset, out: Path, **options: object) -> list[str]:
         "seeds": 1,
         "epochs": 1,
         "batch_sizes": 6,
+        "isolation": "none",
         **options,
     }
     return ["sweep", *(part for name, value in chosen.items() for part in (f"--{name.replace('_', '-')}", str(value)))]

@@ -31,7 +31,7 @@ def tiny(small_dataset: Dataset) -> Any:
 @pytest.fixture(scope="session")
 def undisturbed(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A finished sweep: mse and iou_unguarded under two seeds."""
-    from bboxbench.experiments.sweep import run_sweep
+    from sweeps_here import sweep_here
 
     folder: Path = tmp_path_factory.mktemp("sweep") / "results"
-    return run_sweep(tiny(), folder)
+    return sweep_here(tiny(), folder)

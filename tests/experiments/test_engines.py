@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sweeps_here import sweep_here
 
 from bboxbench.experiments import engines, in_process
 from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine, choose_engine, fallbacks
 from bboxbench.experiments.estimate import Estimate
 from bboxbench.experiments.plan import Block, Cell, Run, blocks, plan
 from bboxbench.experiments.spec import ENGINES, SweepSpec
-from bboxbench.experiments.sweep import plan_sweep, run_sweep
+from bboxbench.experiments.sweep import plan_sweep
 from bboxbench.experiments.training import EpochListener, TrainedRun, TrainingData
 
 CELL = Cell("mse", "glorot_uniform", "adam", 0.001, "corners", "wide", 100)
@@ -129,14 +130,14 @@ def test_a_sweep_gives_every_engine_its_runs_and_says_which_trained_them(
     tiny: Any, tmp_path: Path, trained: Trained
 ) -> None:
     spec = tiny(losses=["mse", "giou"], optimizers=[LAMB, ADAM], engine="lockstep")
-    result = run_sweep(spec, tmp_path / "r")
+    result = sweep_here(spec, tmp_path / "r")
     assert {name: len(runs) for name, runs in trained.items()} == {"lockstep": 4, "fit": 4}
     for name, runs in trained.items():
         rows = result.runs[result.runs["run_id"].isin(runs)]
         assert set(rows["engine"]) == {name}
         assert set(rows["optimizer"]) == {"adam" if name == "lockstep" else "lamb"}
     before = {name: list(runs) for name, runs in trained.items()}
-    run_sweep(spec, tmp_path / "r")
+    sweep_here(spec, tmp_path / "r")
     assert trained == before
 
 
@@ -144,7 +145,7 @@ def test_a_sweep_gives_every_engine_its_runs_and_says_which_trained_them(
 def test_an_engine_that_trains_nothing_is_not_made(
     engine: str, other: str, tiny: Any, tmp_path: Path, trained: Trained
 ) -> None:
-    run_sweep(tiny(losses=["mse"], engine=engine), tmp_path / "r")
+    sweep_here(tiny(losses=["mse"], engine=engine), tmp_path / "r")
     assert engine in trained
     assert other not in trained
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sweeps_here import sweep_here
 
 from bboxbench.experiments.own_network import OFFERED, own_network
-from bboxbench.experiments.sweep import run_sweep
 
 PAGE = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
 
@@ -35,7 +35,7 @@ def test_the_page_names_every_parameter() -> None:
     ],
 )
 def test_the_networks_of_the_page_can_be_swept(tiny: Any, tmp_path: Path, changes: dict[str, Any], runs: int) -> None:
-    result = run_sweep(tiny(losses=["mse"], seeds=1, epochs=1, **changes), tmp_path / "r")
+    result = sweep_here(tiny(losses=["mse"], seeds=1, epochs=1, **changes), tmp_path / "r")
     assert result.failed == ()
     assert result.runs["network"].tolist() == [changes["network"]] * runs
     assert result.runs["engine"].tolist() == ["fit"] * runs

@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sweeps_here import sweep_here
 
 from bboxbench.errors import CannotWrite
 from bboxbench.experiments import in_process, sweep
 from bboxbench.experiments.estimate import Estimate
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.report import PAGE, write_report
-from bboxbench.experiments.sweep import SweepResult, run_sweep
+from bboxbench.experiments.sweep import SweepResult
 
 
 class Hearing(Listener):
@@ -41,7 +42,7 @@ def test_a_page_that_cannot_be_made_is_one_warning_and_the_sweep_stands(
     monkeypatch.setattr(sweep, "write_page", fail)
     monkeypatch.setattr(in_process, "estimate", lambda *_: Estimate(0.0, {}))
     hearing = Hearing()
-    result = run_sweep(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r", hearing)
+    result = sweep_here(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r", hearing)
     assert len(result.runs) == 1
     assert result.failed == ()
     assert not (tmp_path / "r" / PAGE).exists()
@@ -61,5 +62,5 @@ def test_a_full_disk_is_told_from_a_page_that_cannot_be_made(
     monkeypatch.setattr(sweep, "write_page", full)
     monkeypatch.setattr(in_process, "estimate", lambda *_: Estimate(0.0, {}))
     with pytest.raises(CannotWrite, match="no space is left"):
-        run_sweep(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r")
+        sweep_here(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r")
     assert (tmp_path / "r" / "runs.csv").exists()
