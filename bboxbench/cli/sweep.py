@@ -142,7 +142,7 @@ def sweep(
     address: Annotated[
         str | None,
         _option(
-            CARRIED_OUT, "the environment variable RAY_ADDRESS", "HOST:PORT of the cluster's head, or auto.", "ADDRESS"
+            CARRIED_OUT, "the environment variable RAY_ADDRESS", "HOST:PORT of its head, or auto.", "ADDRESS"
         ),
     ] = None,
     data: Annotated[str | None, _option(PICTURES, "", "Folder of an existing data set.", "DIR")] = None,
