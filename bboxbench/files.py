@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from bboxbench.errors import FolderConflict, InputError, read_errors, write_errors
 
-__all__ = ["LOCK_NAME", "claim_folder", "file_sha256", "make_folder", "write_atomically"]
+__all__ = ["LOCK_NAME", "claim_folder", "file_sha256", "make_folder", "remove_unfinished", "write_atomically"]
 
 LOCK_NAME = ".lock"
 """The empty file in a folder by which `claim_folder` holds it."""
@@ -41,6 +42,18 @@ def write_atomically(path: Path, content: bytes | str, *, synced: bool = True) -
             temporary.unlink(missing_ok=True)
         if synced:
             _sync_folder(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `write_atomically` left in ``folder`` and below when a kill ended it; call it who holds the folder.
+
+    Raises:
+        CannotWrite: no permission, read-only.
+    """
+    with write_errors(folder):
+        for left in folder.rglob(".*.tmp*"):
+            if re.fullmatch(r"\..+\.tmp\d+", left.name):
+                left.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -17,7 +17,7 @@ from bboxbench.errors import CannotRead, FolderConflict, InputError, read_errors
 from bboxbench.experiments.journal import Journal, read_records
 from bboxbench.experiments.rules import RULES
 from bboxbench.experiments.spec import AXES, SweepSpec
-from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically
+from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, remove_unfinished, write_atomically
 
 __all__ = [
     "SCHEMA",
@@ -132,8 +132,7 @@ def claim_results(
     make_folder(path)
     with claim_folder(path):
         found = _found(path, manifest["settings"]) or {}
-        for left in path.glob(f"{TEMPORARY}*"):
-            left.unlink(missing_ok=True)
+        remove_unfinished(path)
         # In the order of this plan, so that the tables are those of one that was never stopped nor grown.
         asked = {**manifest["runs"], **found.get("runs", {}), **manifest["runs"]}
         content = {

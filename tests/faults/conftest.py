@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from disturbed_sweeps import EXACT, run, words
+
+from bboxbench.data_gen import Dataset
+
+
+@pytest.fixture(scope="session")
+def pictures(small_dataset: Dataset) -> Path:
+    """The folder of 40 letters: 12 to train, 8 to validate, 20 to test."""
+    return small_dataset.folder
+
+
+@pytest.fixture(scope="session")
+def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep of mse and giou under two seeds that nothing disturbed: what every other one must end as."""
+    place = tmp_path_factory.mktemp("undisturbed")
+    code, _, err = run(words(pictures, place / "r", losses="mse,giou", seeds=2), place)
+    assert code == 0, err
+    return place / "r"
+
+
+@pytest.fixture
+def four_runs(pictures: Path, tmp_path: Path) -> list[str]:
+    """The command of the same sweep into another folder, ``r`` of the test's own."""
+    assert EXACT["deterministic"]
+    return words(pictures, tmp_path / "r", losses="mse,giou", seeds=2)
