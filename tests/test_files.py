@@ -17,7 +17,7 @@ from bboxbench.errors import (
     unknown_name,
     write_errors,
 )
-from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically
+from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, remove_unfinished, write_atomically
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -128,3 +128,14 @@ def test_the_lock_has_the_name_that_others_overlook(tmp_path: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     assert "Did you mean 'GIoU'?" in str(unknown_name("loss", "gious", ["mse", "GIoU"]))
     assert "Did you mean" not in str(unknown_name("loss", "zzz", ["mse", "GIoU"]))
+
+
+def test_what_a_kill_left_unfinished_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "predictions").mkdir()
+    kept = [tmp_path / "runs.csv", tmp_path / ".lock", tmp_path / ".mine.tmp", tmp_path / "a.tmp12"]
+    left = [tmp_path / ".runs.csv.tmp123", tmp_path / "predictions" / ".run-s0.npz.tmp9"]
+    for path in (*kept, *left):
+        path.write_text("x")
+    remove_unfinished(tmp_path)
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in left)
