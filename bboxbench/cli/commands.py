@@ -13,7 +13,20 @@ import typer
 from typer.exceptions import TyperException
 
 from bboxbench import __version__
-from bboxbench.cli import collect, diagnose, generate, losses, plot, predict, preview, report, simulate, sweep, verify
+from bboxbench.cli import (
+    collect,
+    diagnose,
+    generate,
+    losses,
+    plot,
+    predict,
+    preview,
+    report,
+    simulate,
+    status,
+    sweep,
+    verify,
+)
 from bboxbench.errors import BboxbenchError, CannotWrite, write_errors
 from bboxbench.jsonl import json_line
 
@@ -47,7 +60,7 @@ def options(
     """Options of the whole command, before the name of a command."""
 
 
-for module in (generate, verify, preview, sweep, collect, predict, report, plot, diagnose, simulate, losses):
+for module in (generate, verify, preview, sweep, status, collect, predict, report, plot, diagnose, simulate, losses):
     module.add_to(app)
 
 

@@ -22,7 +22,9 @@ from bboxbench.experiments.listener import Listener
 
 if TYPE_CHECKING:
     from bboxbench.experiments.plan import Run
+    from bboxbench.experiments.standing import Standing
     from bboxbench.experiments.sweep import Plan
+    from bboxbench.experiments.tally import Tally
 
 __all__ = ["LiveView", "Progress", "under_way"]
 
@@ -31,8 +33,6 @@ SECONDS_BETWEEN_EVENTS = 1.0
 REDRAWN_PER_SECOND = 2
 BAR, LEAST_BAR = 40, 12
 """Columns of the widest bar, and of the narrowest that stands beside words."""
-SPARE = 1
-"""Lines of the terminal that stay free, so that the cursor behind the last one scrolls nothing away."""
 
 
 def under_way(seeds: list[int], epochs: list[float], of: int) -> str:
@@ -61,17 +61,30 @@ def progress_words(done: int, planned: int, failed: int, seconds_left: float | N
 
 
 class Progress:
-    """Where a sweep stands, kept up by whoever hears of it, and drawn: bar, counts, what trains, and the cells."""
+    """Where a sweep stands, kept up by whoever hears of it, and drawn: bar, counts, what trains, and the cells.
 
-    def __init__(self, epochs: int) -> None:
-        from bboxbench.experiments.tally import Tally
+    Args:
+        tally: of its runs.
+        epochs: of a run.
+        spare: lines of the terminal that stay free.
+    """
 
-        self.epochs = epochs
-        self.tally = Tally()
-        self.table = CellsTable(self.tally)
+    def __init__(self, tally: Tally, epochs: int, spare: int = 1) -> None:
+        self.tally, self.epochs, self._spare = tally, epochs, spare
+        self.table = CellsTable(tally)
         self.under_way: dict[str, tuple[int, float]] = {}
         """Seed and epochs of each run that trains, by its run_id."""
+        self.idle = ""
+        """What is done where nothing trains."""
         self.seconds_left: Callable[[], float | None] = lambda: None
+
+    @classmethod
+    def of(cls, standing: Standing, lines: int = 0) -> Progress:
+        """The same of a sweep that is read from its folder; ``lines`` are to stand above it."""
+        made = cls(standing.tally, int(standing.manifest["settings"]["epochs"]), 1 + lines)
+        made.under_way = standing.under_way()
+        made.seconds_left = lambda: standing.seconds_left
+        return made
 
     def words(self) -> str:
         """In one line."""
@@ -80,13 +93,11 @@ class Progress:
 
     def trains(self) -> str:
         """What is done just now, in one line; empty where that is nothing."""
-        if self.tally.done == self.tally.planned:
-            return "Drawing the report ..."
-        seeds, epochs = ([each[k] for each in self.under_way.values()] for k in (0, 1))
-        return under_way([int(seed) for seed in seeds], epochs, self.epochs)
+        seeds, epochs = [each[0] for each in self.under_way.values()], [each[1] for each in self.under_way.values()]
+        return under_way(seeds, epochs, self.epochs) or self.idle
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
-        width, height = options.max_width, console.size.height - SPARE
+        width, height = options.max_width, console.size.height - self._spare
         head = [*self._head(width), _cut(self.trains(), width)]
         yield Group(*head, *self.table.lines(width, max(1, height - len(head))))
 
@@ -162,12 +173,13 @@ class LiveView(Listener):
     def planned(self, plan: Plan) -> None:
         """The plan, and the table."""
         from bboxbench.experiments.forecast import Forecast
+        from bboxbench.experiments.tally import Tally
 
         self._end_what_stands()
         for line in plan_lines(plan):
             self._console.say(line)
         self._console.event("plan", **plan_values(plan))
-        self._progress = Progress(plan.spec.epochs)
+        self._progress = Progress(Tally(), plan.spec.epochs)
         for run in plan.all_runs:
             self._progress.tally.plan(run.cell.row())
         for row in plan.kept:
@@ -208,6 +220,8 @@ class LiveView(Listener):
         self._progress.under_way.pop(row["run_id"], None)
         self._progress.tally.add(row)
         self._forecast.finished(row["run_id"])
+        if self._progress.tally.done == self._progress.tally.planned:
+            self._progress.idle = "Drawing the report ..."
         if self._live is None or row["status"] != "ok":
             self._console.say(f"[{self._progress.tally.done}/{self._progress.tally.planned}] {run_words(row)}")
         self._console.event("run", **row)

@@ -141,9 +141,7 @@ def sweep(
     ] = None,
     address: Annotated[
         str | None,
-        _option(
-            CARRIED_OUT, "the environment variable RAY_ADDRESS", "HOST:PORT of its head, or auto.", "ADDRESS"
-        ),
+        _option(CARRIED_OUT, "the environment variable RAY_ADDRESS", "HOST:PORT of its head, or auto.", "ADDRESS"),
     ] = None,
     data: Annotated[str | None, _option(PICTURES, "", "Folder of an existing data set.", "DIR")] = None,
     n: Annotated[int | None, _number(PICTURES, 10, "40000", "Pictures to draw, if not there yet.", "--n")] = None,

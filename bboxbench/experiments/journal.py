@@ -11,7 +11,7 @@ from typing import Any
 from bboxbench.errors import InputError, read_errors, write_errors
 from bboxbench.jsonl import json_line
 
-__all__ = ["Journal", "in_order", "read_records"]
+__all__ = ["Follower", "Journal", "in_order", "read_records"]
 
 
 class Journal:
@@ -83,6 +83,34 @@ def read_records(path: Path) -> list[dict[str, Any]]:
         InputError: a whole line is not a record.
     """
     return list(_read(path)[0].values())
+
+
+class Follower:
+    """Reads a journal that somebody is writing, each record once: what came since is read, not the whole again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    def new(self) -> list[dict[str, Any]]:
+        """The whole records that came since the last call; a line that is being written is left for the next.
+
+        Raises:
+            InputError: a whole line is not a record.
+        """
+        with read_errors(self._path):
+            if not self._path.exists():
+                return []
+            with self._path.open("rb") as stream:
+                stream.seek(self._read)
+                content = stream.read()
+        length = content.rfind(b"\n") + 1
+        self._read += length
+        found = [_record(line) for line in content[:length].splitlines()]
+        whole = [record for record in found if record is not None]
+        if len(whole) < len(found):
+            raise InputError(f"A line of {self._path} is not a record of a run. Restore the file, or remove that line.")
+        return whole
 
 
 def in_order(records: Iterable[dict[str, Any]], order: Iterable[str]) -> list[dict[str, Any]]:

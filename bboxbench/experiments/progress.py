@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -15,11 +16,11 @@ import psutil
 from bboxbench.errors import CannotWrite
 from bboxbench.experiments.forecast import Forecast
 from bboxbench.experiments.plan import Run
+from bboxbench.experiments.results import PROGRESS
 from bboxbench.files import write_atomically
 
-__all__ = ["PROGRESS", "ProgressFile"]
+__all__ = ["ProgressFile"]
 
-PROGRESS = "progress.json"
 SECONDS_BETWEEN = 2.0
 """How often it is written at most."""
 
@@ -83,6 +84,7 @@ class ProgressFile:
         left = self._forecast.seconds_left() if state == "running" else None
         content: dict[str, Any] = {
             "state": state,
+            "machine": platform.node(),
             "pid": os.getpid(),
             "process_started": psutil.Process().create_time(),
             "started": self._started,

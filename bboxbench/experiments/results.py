@@ -37,6 +37,8 @@ SCHEMA = 1
 """Version of the folder's layout; a newer one is refused."""
 
 MANIFEST, JOURNAL, LOGS = "sweep.json", "journal.jsonl", "logs"
+PROGRESS = "progress.json"
+"""How far a running sweep is, renewed every few seconds: see `bboxbench.experiments.progress`."""
 TEMPORARY = f".{MANIFEST}.tmp"
 """How the name of a sweep.json begins that was not finished."""
 

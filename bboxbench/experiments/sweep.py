@@ -17,6 +17,7 @@ from bboxbench import __version__
 from bboxbench.data_gen import Dataset, generate, open_dataset
 from bboxbench.data_gen.shards import split_ranges
 from bboxbench.errors import CannotWrite, TooManyFailures, one_line
+from bboxbench.experiments.asked import asked_for
 from bboxbench.experiments.baselines import baselines_table
 from bboxbench.experiments.chunks import blocks_to_train
 from bboxbench.experiments.engines import fallbacks
@@ -181,7 +182,7 @@ def run_sweep(
     pending = [run for run in runs if run.run_id not in done]
     wanted = {run.run_id for run in pending}
     machine = environment(threads, spec.deterministic)
-    asked = {f"{' '.join(map(str, run.cell.row().values()))} {run.seed}": run.run_id for run in runs}
+    asked = asked_for(runs)
     with make_executor(execution, spec, dataset, data, listener.warning) as executor:
         what = _plan(spec, runs, pending, sizes, threads, executor.estimate(pending))
         with open_results(folder, spec, dataset.sha256, machine, listener.warning, asked) as results:
@@ -190,8 +191,8 @@ def run_sweep(
                 listener.warning(
                     f"Predictions are missing or altered; this plan trains its own of them again: {which}."
                 )
-            asked_for = {run.run_id for run in runs} - {run.run_id for run in pending}
-            rows = (record["row"] for record in results.journal.records if record["run_id"] in asked_for)
+            finished = {run.run_id for run in runs} - wanted
+            rows = (record["row"] for record in results.journal.records if record["run_id"] in finished)
             listener.planned(replace(what, kept=tuple(rows)))
             baselines = baselines_table(data, spec.iou_threshold)
             write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))

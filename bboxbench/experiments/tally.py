@@ -92,10 +92,11 @@ class Tally:
         self.planned += runs
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """A run is finished; ``row`` has the columns of runs.csv."""
+        """A run is finished; ``row`` has the columns of runs.csv. One that nobody asked for counts as asked for now."""
         cell = self._of(row)
         cell.states[state_of(row)] += 1
         self.states[state_of(row)] += 1
+        self.plan(row, max(0, cell.done - cell.planned))
         insort(cell.accuracies, _accuracy(row))
 
     def take_back(self, row: Mapping[str, Any]) -> None:
