@@ -25,7 +25,10 @@ from bboxbench.experiments.spec import NETWORK, SweepSpec
 from bboxbench.experiments.training import EpochListener, Split, TrainedRun, TrainingData
 from bboxbench.experiments.validation import validate
 
-__all__ = ["FitEngine", "OrderedBatches", "predict", "untrained"]
+__all__ = ["FitEngine", "OrderedBatches", "Watcher", "predict", "untrained"]
+
+Watcher = Callable[[Any, dict[str, Any]], bool]
+"""Called with a model and the row of its epoch, of epoch 0 before training; gives whether to train on."""
 
 PREDICT_BATCH = 250
 """Pictures a prediction step: memory stays small, and larger steps are no faster."""
@@ -97,10 +100,16 @@ def untrained(run: Run, spec: SweepSpec, width: int, height: int) -> Any:
 
 
 class FitEngine:
-    """Trains each run of a block with `keras.Model.fit`, one after the other."""
+    """Trains each run of a block with `keras.Model.fit`, one after the other.
 
-    def __init__(self, spec: SweepSpec, *, keep_weights: bool = False) -> None:
-        self._spec, self._keep_weights = spec, keep_weights
+    Args:
+        spec: of the sweep.
+        keep_weights: whether runs come back with their weights.
+        watch: looks at every network before its first epoch and after each.
+    """
+
+    def __init__(self, spec: SweepSpec, *, keep_weights: bool = False, watch: Watcher | None = None) -> None:
+        self._spec, self._keep_weights, self._watch = spec, keep_weights, watch
 
     def train(self, block: Block, data: TrainingData, on_epoch: EpochListener) -> Iterator[TrainedRun]:
         """Train every run of ``block`` on ``data``; a run that raises comes back with its ``error``."""
@@ -122,6 +131,8 @@ class FitEngine:
         run = result.run
         model = self.compiled(run, data.width, data.height)
         pulse = Pulse(on_epoch)
+        if self._watch is not None:
+            self._watch(model, {"epoch": 0, **self._measured(model, data)})
         for epoch in range(self._spec.epochs):
             start = time.perf_counter()
             order = sample_order(run.seed, epoch, len(data.train.grey))
@@ -133,20 +144,28 @@ class FitEngine:
                 batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0, callbacks=[told]
             ).history
             loss = float(history["loss"][0])
-            seen = data.validation
             looking = epoch + len(batches) / (len(batches) + 1)
-            drawn = predict(model, seen.grey, partial(pulse.beat, [run], looking))[np.newaxis]
-            measures = validate(seen.boxes, drawn, data.width, data.height, self._spec.iou_threshold)[0]
+            measures = self._measured(model, data, partial(pulse.beat, [run], looking))
             row = {"epoch": epoch + 1, "train_loss": loss, **measures}
             result.epochs.append({**row, "seconds": round(time.perf_counter() - start, 3)})
             # After one NaN all later weights are NaN: further epochs would cost time and change nothing.
             result.finite = bool(np.isfinite(loss)) and all(np.isfinite(w).all() for w in model.get_weights())
             on_epoch(run, epoch + 1)
+            if self._watch is not None and not self._watch(model, result.epochs[-1]):
+                break
             if not result.finite:
                 break
         result.predictions = predict(model, data.test.grey, partial(pulse.beat, [run], len(result.epochs)))
         if self._keep_weights:
             result.weights = [np.asarray(each, np.float32) for each in model.get_weights()]
+
+    def _measured(
+        self, model: Any, data: TrainingData, on_batch: Callable[[], None] = lambda: None
+    ) -> dict[str, float | None]:
+        """What the validation pictures say of a network."""
+        seen = data.validation
+        drawn = predict(model, seen.grey, on_batch)[np.newaxis]
+        return validate(seen.boxes, drawn, data.width, data.height, self._spec.iou_threshold)[0]
 
     def compiled(self, run: Run, width: int, height: int) -> Any:
         """The run's network, compiled with its loss and optimizer, untrained."""
