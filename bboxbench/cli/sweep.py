@@ -169,6 +169,15 @@ def sweep(
     max_failures: Annotated[
         int | None, _number(CARRIED_OUT, 0, "0, no bound", "Stop after so many failed runs.")
     ] = None,
+    save_models: Annotated[
+        str,
+        typer.Option(
+            "--save-models",
+            help="Trained networks to keep as .keras files: none; best of each cell, by validation; all.",
+            rich_help_panel=OUTPUT,
+            metavar="NAME",
+        ),
+    ] = "none",
     out: Annotated[
         Path | None,
         # Not checked here: a folder that cannot be read is one that cannot be written, which is another exit code.
@@ -217,6 +226,7 @@ def sweep(
         max_failures=1 if fail_fast else max_failures or 0,
         cluster=cluster or "",
         address=address or "",
+        save_models=save_models,
     )
     given = {
         "losses": losses,

@@ -1,4 +1,4 @@
-"""From a trained run to what is kept of it: its measures, its predictions, and the log of one that failed."""
+"""From a trained run to what is kept of it: its measures, its predictions, its network, and the log of one that failed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from bboxbench.boxes import to_pixels
 from bboxbench.experiments.engines import choose_engine
+from bboxbench.experiments.kept_models import KeptModels
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.results import ResultsFolder
 from bboxbench.experiments.spec import SweepSpec
@@ -15,7 +16,12 @@ __all__ = ["keep"]
 
 
 def keep(
-    trained: TrainedRun, data: TrainingData, spec: SweepSpec, facts: dict[str, Any], results: ResultsFolder
+    trained: TrainedRun,
+    data: TrainingData,
+    spec: SweepSpec,
+    facts: dict[str, Any],
+    results: ResultsFolder,
+    models: KeptModels,
 ) -> dict[str, Any]:
     """Measure a finished run and put it into the folder; gives its row of runs.csv.
 
@@ -25,6 +31,7 @@ def keep(
         spec: of the sweep.
         facts: the columns that all of its runs share.
         results: where it goes.
+        models: where its network goes, if it is kept.
 
     Raises:
         CannotWrite: disk full, no permission.
@@ -49,7 +56,9 @@ def keep(
         row |= measures.row()
         histogram = measures.histogram
     record = {"run_id": run.run_id, "row": row, "epochs": trained.epochs, "histogram": list(histogram)}
+    models.write(trained, record)
     results.add(record, trained.predictions, _log(trained))
+    models.settle(record)
     return row
 
 

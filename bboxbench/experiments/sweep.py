@@ -27,6 +27,7 @@ from bboxbench.experiments.execution import Execution, make_executor
 from bboxbench.experiments.figures import box_accuracy_figure, write_figures
 from bboxbench.experiments.forecast import Forecast
 from bboxbench.experiments.keeping import keep
+from bboxbench.experiments.kept_models import KeptModels, check_savable
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.memory import available_bytes
 from bboxbench.experiments.own_network import own_network
@@ -136,12 +137,12 @@ def _plan(
     )
 
 
-def _check(spec: SweepSpec) -> None:
+def _check(spec: SweepSpec, save_models: str = "none") -> None:
     """Find a typing error before anything is drawn."""
-    plan(spec, "")
+    runs, pictures = plan(spec, ""), spec.dataset_spec()
     if spec.network != NETWORK:
-        pictures = spec.dataset_spec()
         own_network(spec.network).try_out(spec, pictures.width, pictures.height)
+    check_savable(runs[0], spec, save_models, pictures.width, pictures.height)
 
 
 def run_sweep(
@@ -171,7 +172,7 @@ def run_sweep(
     listener, execution = listener or Listener(), execution or Execution()
     folder = folder or spec.folder()
     threads = start_tensorflow(spec.threads, spec.deterministic)
-    _check(spec)
+    _check(spec, execution.save_models)
     finished_runs(folder, spec, "")  # A folder that holds something else must end it here, too.
     dataset = _dataset(spec, listener)
     runs = plan(spec, dataset.sha256)
@@ -197,6 +198,8 @@ def run_sweep(
             baselines = baselines_table(data, spec.iou_threshold)
             write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
             facts = _shared_columns(spec, data, sizes, threads, machine["device"])
+            size, records = (data.width, data.height), results.journal.records
+            models = KeptModels(folder, execution.save_models, spec, size, records, listener.warning)
             parts = blocks_to_train(spec, runs, wanted)
             with (
                 _progress(folder, runs, {run_id: kept[run_id] for run_id in done}, what) as progress,
@@ -208,7 +211,7 @@ def run_sweep(
                 for trained in executor.run(parts, tell):
                     # What was finished before trained for the sake of its chunk alone.
                     if trained.run.run_id in wanted:
-                        row = keep(trained, data, spec, facts, results)
+                        row = keep(trained, data, spec, facts, results, models)
                         views.run_came()
                         progress.finished(row["run_id"], row["status"])
                         listener.finished(row)
