@@ -1,4 +1,4 @@
-"""From a trained run to what is kept of it: its measures, its predictions, its network, and the log of one that failed."""
+"""From a trained run to what is kept of it: measures, predictions, its network, and the log of one that failed."""
 
 from __future__ import annotations
 
