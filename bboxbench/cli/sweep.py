@@ -86,6 +86,14 @@ def sweep(
     ] = None,
     heads: Annotated[str | None, _option(RUNS, "corners", "corners (as posted), centre_size, ordered.")] = None,
     starts: Annotated[str | None, _option(RUNS, "wide", "First box: wide (the middle half), zeros (no area).")] = None,
+    vary: Annotated[
+        str | None,
+        _option(
+            RUNS,
+            "init,order,dropout",
+            "What the seed changes: any of init, order, dropout, split (which pictures test).",
+        ),
+    ] = None,
     include: Annotated[
         list[str] | None,
         _option(RUNS, "", "Train only what matches, as loss=iou,head=c*; once for each rule.", "RULE"),
@@ -238,6 +246,7 @@ def sweep(
         "starts": starts,
         "epochs": epochs,
         "batch_sizes": batch_sizes,
+        "vary": vary,
         "include": include or None,
         "exclude": exclude or None,
         "dropout": dropout,

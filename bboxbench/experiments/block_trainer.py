@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bboxbench.experiments.dealing import Dealer
 from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine
 from bboxbench.experiments.environment import device
 from bboxbench.experiments.plan import Block
@@ -24,16 +25,18 @@ class BlockTrainer:
     """
 
     def __init__(self, spec: SweepSpec, data: TrainingData, *, keep_weights: bool = False) -> None:
-        self._spec, self._data, self._keep_weights = spec, data, keep_weights
+        self._spec, self._keep_weights = spec, keep_weights
+        self._dealer = Dealer(spec, data)
         self._threads = start_tensorflow(spec.threads, spec.deterministic)
         self._device = device()
         self._engines: dict[str, Engine] = {}
 
     def train(self, block: Block, on_epoch: EpochListener) -> Iterator[TrainedRun]:
         """Train every run of ``block``, those that one engine trains together; a run that raises has its ``error``."""
+        data = self._dealer.of(block.seed)
         for name, part in by_engine(self._spec, block):
             if name not in self._engines:
                 self._engines[name] = ENGINE_FACTORIES[name](self._spec, self._keep_weights)
-            for trained in self._engines[name].train(part, self._data, on_epoch):
+            for trained in self._engines[name].train(part, data, on_epoch):
                 trained.engine, trained.threads, trained.device = name, self._threads, self._device
                 yield trained

@@ -64,14 +64,14 @@ RUNS = {
     "run_id": "names the run and its file of predictions",
     "loss": CELL["loss"],
     "initializer": CELL["initializer"],
-    "seed": "of starting weights, sample order and dropout masks: see vary",
+    "seed": "of whatever vary names",
     "optimizer": CELL["optimizer"],
     "learning_rate": CELL["learning_rate"],
     "head": CELL["head"],
     "start": CELL["start"],
     "epochs": "asked for; a diverged run ends with the epoch in which it diverged",
     "batch_size": CELL["batch_size"],
-    "vary": "what the seed changes",
+    "vary": "what the seed changes: init, order, dropout, split; all else is as under seed 0",
     "precision": "of the computation; weights and the optimizer's state are float32",
     "engine": "what trained the run: fit also where lockstep was asked for and cannot",
     "threads": "of one TensorFlow operation",
@@ -176,7 +176,7 @@ BASELINES = {
     "n_test": "test pictures",
     "dataset_sha256": "identity of the data set",
 }
-"""``baselines.csv``: a row a baseline. A network that is no better ignores the picture."""
+"""``baselines.csv``: a row a baseline, of the data set's own split. A network that is no better ignores the picture."""
 
 EPOCHS = {
     "run_id": "the run",

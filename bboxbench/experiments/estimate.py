@@ -136,7 +136,7 @@ def _time_lockstep(spec: SweepSpec, block: Block, samples: _Samples, memory: int
 def _time_fit(spec: SweepSpec, block: Block, samples: _Samples) -> Calibration:
     """One run, on its own."""
     batch, pictures = samples.batch, samples.spec
-    grey, boxes = normalise(batch.grey), relative_boxes(batch.boxes, pictures.width, pictures.height)
+    grey, boxes = normalise(batch.grey[:]), relative_boxes(batch.boxes, pictures.width, pictures.height)
     clock = time.perf_counter()
     model = FitEngine(spec).compiled(block.runs[0], pictures.width, pictures.height)
     model.train_on_batch(grey, boxes)

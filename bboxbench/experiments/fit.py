@@ -22,7 +22,7 @@ from bboxbench.experiments.pulse import Pulse
 from bboxbench.experiments.recipe import Recipe
 from bboxbench.experiments.seeds import sample_order
 from bboxbench.experiments.spec import NETWORK, SweepSpec
-from bboxbench.experiments.training import EpochListener, Split, TrainedRun, TrainingData
+from bboxbench.experiments.training import EpochListener, Pictures, Split, TrainedRun, TrainingData
 from bboxbench.experiments.validation import validate
 
 __all__ = ["FitEngine", "OrderedBatches", "Watcher", "predict", "untrained"]
@@ -65,9 +65,7 @@ class _Steps(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no 
         self._pulse.beat([self._run], self._epoch + (batch + 1) / (self._steps + 1))
 
 
-def predict(
-    model: Any, grey: npt.NDArray[np.uint8], on_batch: Callable[[], None] = lambda: None
-) -> npt.NDArray[np.float32]:
+def predict(model: Any, grey: Pictures, on_batch: Callable[[], None] = lambda: None) -> npt.NDArray[np.float32]:
     """Boxes of grey pictures (n, height, width): xyxy relative, shape (n, 4).
 
     `Model.predict` would want all pictures as float32 at once, four times the memory, or a second input pipeline.
@@ -89,7 +87,8 @@ def untrained(run: Run, spec: SweepSpec, width: int, height: int) -> Any:
     build = build_network if spec.network == NETWORK else own_network(spec.network).build
     return build(
         Recipe.parse(run.cell.initializer, "initializer"),
-        run.seed,
+        spec.seed_of("init", run.seed),
+        dropout_seed=spec.seed_of("dropout", run.seed),
         head=run.cell.head,
         start=run.cell.start,
         width=width,
@@ -135,7 +134,7 @@ class FitEngine:
             self._watch(model, {"epoch": 0, **self._measured(model, data)})
         for epoch in range(self._spec.epochs):
             start = time.perf_counter()
-            order = sample_order(run.seed, epoch, len(data.train.grey))
+            order = sample_order(self._spec.seed_of("order", run.seed), epoch, len(data.train.grey))
             batches = OrderedBatches(data.train, data.width, data.height, run.cell.batch_size, order)
             # One call an epoch: Keras begins its first epoch twice to learn the shapes, so a data set that counted
             # epochs by itself would train them out of order.

@@ -92,6 +92,7 @@ class LockstepTrainer:
         width: of the pictures, in pixels.
         window: see `glyph_window`.
         precision: "float32" or "bfloat16".
+        dropout_seed: of the masks; None: the runs' own.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class LockstepTrainer:
         width: int,
         window: Window | None = None,
         precision: str = "float32",
+        dropout_seed: int | None = None,
     ) -> None:
         heads = [run.cell.head for run in runs]
         self.replicas = Replicas(weights, heads, height, width, window, tf.as_dtype(precision))
@@ -115,7 +117,8 @@ class LockstepTrainer:
         """The one seed of all runs."""
         self.batch_size = runs[0].cell.batch_size
         """Pictures a step, the same for all runs."""
-        self._dropout, self._dropout_seed = dropout, layer_seed("dropout", self.seed, "dropout")
+        masks = self.seed if dropout_seed is None else dropout_seed
+        self._dropout, self._dropout_seed = dropout, layer_seed("dropout", masks, "dropout")
         self._step = tf.function(self._train, autograph=False)
         self._forward = tf.function(self._draw, autograph=False)
         self._update = tf.function(self._apply, autograph=False, jit_compile=True)
@@ -134,6 +137,7 @@ class LockstepTrainer:
             width=width,
             window=window,
             precision=spec.precision,
+            dropout_seed=spec.seed_of("dropout", runs[0].seed),
         )
 
     def train(self, pictures: Any, boxes: Any, relative: Any, step: int) -> Any:
@@ -273,7 +277,7 @@ class LockstepEngine:
     ) -> npt.NDArray[np.float64]:
         """One pass over the training pictures; gives each replica's mean loss, shape (R,)."""
         n, size, split = len(data.train.grey), networks.batch_size, data.train
-        order = sample_order(networks.seed, epoch, n)
+        order = sample_order(self._spec.seed_of("order", networks.seed), epoch, n)
         relative = relative_boxes(split.boxes, data.width, data.height)
         total = np.zeros(len(networks.replicas))
         for step, start in enumerate(range(0, n, size), epoch * -(-n // size)):

@@ -59,18 +59,20 @@ def build_network(
     height: int = 100,
     dropout: float = 0.2,
     precision: str = "float32",
+    dropout_seed: int | None = None,
 ) -> Any:
     """The untrained network: (batch, height, width, 1) grey in [-1, 1] to (batch, 4) boxes, xyxy relative.
 
     Args:
         kernel: initializer of all four kernels; biases start at 0, apart from the last (see `output_bias`).
-        seed: the run's seed. Each layer draws from its own stream of it; dropout too.
+        seed: the run's seed. Each layer draws from its own stream of it.
         head: one of `HEADS`.
         start: one of `STARTS`.
         width: of the pictures, in pixels.
         height: of the pictures, in pixels.
         dropout: share of activations dropped in training, in [0, 1).
         precision: "float32", or "bfloat16": all layers but the last compute in it; weights and boxes are float32.
+        dropout_seed: the same for dropout; None: ``seed``.
 
     Returns:
         A `keras.Model`, not compiled.
@@ -91,7 +93,9 @@ def build_network(
     x = layers.Conv2D(4, 16, padding="valid", **weights("conv"), **hidden)(pictures)
     x = layers.LeakyReLU(negative_slope=0.2, **hidden)(x)
     x = layers.MaxPooling2D(3, strides=2, **hidden)(x)
-    x = layers.Dropout(dropout, seed=layer_seed("dropout", seed, "dropout"), **hidden)(x)
+    x = layers.Dropout(
+        dropout, seed=layer_seed("dropout", seed if dropout_seed is None else dropout_seed, "dropout"), **hidden
+    )(x)
     x = layers.Flatten(**hidden)(x)
     x = layers.Dense(200, **weights("hidden_200"), **hidden)(x)
     x = layers.LeakyReLU(negative_slope=0.2, **hidden)(x)

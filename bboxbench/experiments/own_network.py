@@ -47,7 +47,7 @@ class OwnNetwork:
         """Refuse a spec that varies what the function does not take: every value would be the same network.
 
         Raises:
-            InputError: a head, a start or a dropout that is not the default.
+            InputError: a head, a start or a dropout that is not the default, or ``vary`` with one of weights and masks.
         """
         for parameter, field in (("head", "heads"), ("start", "starts"), ("dropout", "dropout")):
             default, value = getattr(type(spec), field), getattr(spec, field)
@@ -57,6 +57,11 @@ class OwnNetwork:
                     f"Expected {field} {wanted} with {self.path}, which has no parameter '{parameter}'. "
                     f"Received: {received}."
                 )
+        if ("init" in spec.vary) != ("dropout" in spec.vary):
+            raise InputError(
+                f"Expected vary with both or neither of init and dropout for {self.path}, whose layers all start from "
+                f"one seed. Received: {','.join(spec.vary)}."
+            )
 
     def try_out(self, spec: SweepSpec, width: int, height: int) -> None:
         """Build the network with each initializer, head and start of ``spec`` once; nothing is trained.
@@ -93,11 +98,13 @@ class OwnNetwork:
         height: int,
         dropout: float,
         precision: str,
+        dropout_seed: int | None = None,
     ) -> Any:
         """The untrained network, made with the same arguments as our own (see `build_network`).
 
         Python's, NumPy's and Keras's random states start from ``seed``, so that a layer to which the function gives no
-        seed starts from the same numbers in every cell, too.
+        seed starts from the same numbers in every cell, too. Dropout layers are among these: ``dropout_seed`` is not
+        used, and `check_axes` refuses what would need it.
 
         Raises:
             InputError: it cannot be built, or what comes back is not what a sweep can train.

@@ -18,6 +18,7 @@ import pandas as pd
 from bboxbench.data_gen import Dataset, DatasetSpec, open_dataset
 from bboxbench.errors import InputError, read_errors
 from bboxbench.experiments.cells import latest_runs
+from bboxbench.experiments.deals import all_boxes, dealt_indices
 from bboxbench.experiments.journal import in_order, read_records
 from bboxbench.experiments.results import JOURNAL, MANIFEST, SCHEMA, load_predictions
 from bboxbench.experiments.spec import AXES
@@ -108,6 +109,15 @@ class RecordedSweep:
             InputError: there is no such run, it failed, or its file is missing or not the one that was written.
         """
         return load_predictions(self.folder, run_id, self._records.get(run_id))
+
+    def test_indices(self, run: Any) -> npt.NDArray[np.int64]:
+        """Which samples of the data set a run was tested on, in the order of its predictions, shape (n_test,).
+
+        Args:
+            run: its row of `runs`.
+        """
+        varied = "split" in str(run["vary"]).split(",")
+        return dealt_indices(self.pictures.n, int(run["seed"]) if varied else 0)["test"]
 
     def dataset(self, path: Path | None = None) -> Dataset | None:
         """The pictures of the sweep, or None where they are not found.
@@ -211,16 +221,21 @@ def sides_table(sweep: RecordedSweep, dataset: Dataset | None = None) -> pd.Data
         dataset: its pictures, as `RecordedSweep.dataset` finds them; without them the true sides are empty.
     """
     edges = np.linspace(0.0, 1.0, BINS + 1)
-    true = np.full((4, BINS), np.nan)
+    whole = None
     if dataset is not None:
         size = np.array([dataset.spec.width, dataset.spec.height] * 2)
-        true = _shares(np.asarray(dataset.boxes("test") / size, float), edges)
+        whole = np.asarray(all_boxes(dataset) / size, float)
     tables = []
     for cell, runs in sweep.latest.groupby(list(CELL), sort=False, dropna=False):
-        boxes = [kept for run_id in runs["run_id"] if (kept := _finite_boxes(sweep, run_id)) is not None]
-        if not boxes:
+        found = {run_id: kept for run_id in runs["run_id"] if (kept := _finite_boxes(sweep, run_id)) is not None}
+        if not found:
             continue
-        predicted = _shares(np.concatenate(boxes), edges)
+        predicted = _shares(np.concatenate(list(found.values())), edges)
+        true = np.full((4, BINS), np.nan)
+        if whole is not None:
+            drawn = runs[runs["run_id"].isin(list(found))].drop_duplicates(["vary", "seed"])
+            tested = [sweep.test_indices(run) for run in drawn.to_dict("records")]
+            true = _shares(whole[np.concatenate(tested)], edges)
         for side, mine, real in zip(("left", "top", "right", "bottom"), predicted, true, strict=True):
             columns = {"side": side, "from": edges[:-1].round(6), "to": edges[1:].round(6)}
             tables.append(

@@ -1,6 +1,7 @@
-"""What a run's seed decides: starting weights, sample order and dropout masks, each a pure function of the seed.
+"""What a run's seed decides: starting weights, sample order, dropout masks and, where a sweep asks for it, the split.
 
-Every cell of a block takes the same three from here, whatever its loss, so that cells are compared in pairs.
+Each is a pure function of the seed. Every cell of a block takes the same from here, whatever its loss, so that cells
+are compared in pairs.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import numpy.typing as npt
 
 from bboxbench.errors import InputError
 
-__all__ = ["VARY", "layer_seed", "parse_seeds", "sample_order"]
+__all__ = ["VARIABLE", "VARY", "deal", "layer_seed", "parse_seeds", "sample_order"]
 
 MAX_SEEDS = 1_000_000
 """The most that one sweep takes; more is a slip of the finger."""
 
-VARY = "init,order,dropout"
-"""What changes from seed to seed, as the results record it. The pictures and their split do not."""
+VARIABLE = ("init", "order", "dropout", "split")
+"""What may change from seed to seed: starting weights, sample order, dropout masks, which pictures are for what."""
+
+VARY = ("init", "order", "dropout")
+"""What does, unless a sweep asks for something else. What does not is as under seed 0."""
 
 
 def _key(purpose: str, seed: int, detail: str | int) -> bytes:
@@ -43,6 +47,17 @@ def sample_order(seed: int, epoch: int, n: int) -> npt.NDArray[np.int64]:
     Raw Philox words are ranked: NumPy keeps those the same from version to version, its `permutation` it does not.
     """
     key = np.frombuffer(_key("order", seed, epoch)[:16], np.uint64)
+    return np.argsort(np.random.Philox(key=key).random_raw(n), kind="stable")
+
+
+def deal(seed: int, n: int) -> npt.NDArray[np.int64]:
+    """The order in which the ``n`` samples of a data set are dealt to its splits: a permutation, shape (n,).
+
+    Seed 0 leaves them where they are. Philox is ranked as in `sample_order`.
+    """
+    if seed == 0:
+        return np.arange(n)
+    key = np.frombuffer(_key("split", seed, "")[:16], np.uint64)
     return np.argsort(np.random.Philox(key=key).random_raw(n), kind="stable")
 
 

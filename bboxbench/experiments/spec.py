@@ -19,7 +19,7 @@ from bboxbench.experiments.learning_rates import Rate
 from bboxbench.experiments.recipe import split_list
 from bboxbench.experiments.rules import RULES, Rule
 from bboxbench.experiments.runtime import start_tensorflow
-from bboxbench.experiments.seeds import VARY, parse_seeds
+from bboxbench.experiments.seeds import VARIABLE, VARY, parse_seeds
 
 __all__ = ["AXES", "ENGINES", "NETWORK", "PRECISIONS", "PRESETS", "SweepSpec", "read_toml"]
 
@@ -93,6 +93,8 @@ class SweepSpec:
     """Rules as ``loss=iou,initializer=random*``: cells that one of them matches are trained alone; none: all."""
     exclude: tuple[str, ...] = ()
     """The same for cells that are not trained: see `bboxbench.experiments.rules`."""
+    vary: tuple[str, ...] = VARY
+    """What the seed changes, any of `bboxbench.experiments.seeds.VARIABLE`; all else is as under seed 0."""
     epochs: int = 8
     dropout: float = 0.2
     validation: int = 1000
@@ -120,6 +122,10 @@ class SweepSpec:
             raise unknown_name("precision", self.precision, PRECISIONS)
         if self.network != NETWORK and ":" not in self.network:
             raise unknown_name("network", self.network, (NETWORK, "package.module:build"))
+        for name in self.vary:
+            if name not in VARIABLE:
+                raise unknown_name("thing to vary", name, VARIABLE)
+        object.__setattr__(self, "vary", tuple(name for name in VARIABLE if name in self.vary))
         for name, low in (("epochs", 1), ("validation", 0), ("threads", 0), ("chunk", 1)):
             if getattr(self, name) < low:
                 raise InputError(f"Expected {name} of {low} or more. Received: {getattr(self, name)}.")
@@ -173,6 +179,10 @@ class SweepSpec:
             "batch_size": self.batch_sizes,
         }
 
+    def seed_of(self, purpose: str, seed: int) -> int:
+        """The seed that a run of ``seed`` takes for ``purpose``, one of `VARIABLE`: 0 for what does not vary."""
+        return seed if purpose in self.vary else 0
+
     def settings(self) -> dict[str, Any]:
         """What all runs of a sweep share and what changes their results: plain JSON values.
 
@@ -190,7 +200,7 @@ class SweepSpec:
             del values["threads"], values["chunk"]
         if self.network != NETWORK:
             values["network_source"] = self._network_source()
-        return {**values, "pictures": self.dataset_spec().to_dict(), "vary": VARY}
+        return {**values, "pictures": self.dataset_spec().to_dict(), "vary": ",".join(self.vary)}
 
     def _network_source(self) -> str:
         # The user's module imports Keras, which must not come before TensorFlow's settings.

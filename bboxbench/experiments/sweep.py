@@ -20,6 +20,7 @@ from bboxbench.errors import CannotWrite, TooManyFailures, one_line
 from bboxbench.experiments.asked import asked_for
 from bboxbench.experiments.baselines import baselines_table
 from bboxbench.experiments.chunks import blocks_to_train
+from bboxbench.experiments.dealing import Dealer
 from bboxbench.experiments.engines import fallbacks
 from bboxbench.experiments.environment import environment
 from bboxbench.experiments.estimate import Estimate, estimate
@@ -37,7 +38,6 @@ from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.report import write_page
 from bboxbench.experiments.results import LOGS, ResultsFolder, finished_runs, open_results
 from bboxbench.experiments.runtime import start_tensorflow
-from bboxbench.experiments.seeds import VARY
 from bboxbench.experiments.spec import NETWORK, SweepSpec
 from bboxbench.experiments.tables import comparisons_table, distribution_table, histogram_table, runs_table
 from bboxbench.experiments.training import EpochListener, TrainingData, load_boxes
@@ -197,6 +197,7 @@ def run_sweep(
             listener.planned(replace(what, kept=tuple(rows)))
             baselines = baselines_table(data, spec.iou_threshold)
             write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
+            dealer = Dealer(spec, data)
             facts = _shared_columns(spec, data, sizes, threads, machine["device"])
             size, records = (data.width, data.height), results.journal.records
             models = KeptModels(folder, execution.save_models, spec, size, records, listener.warning)
@@ -211,7 +212,7 @@ def run_sweep(
                 for trained in executor.run(parts, tell):
                     # What was finished before trained for the sake of its chunk alone.
                     if trained.run.run_id in wanted:
-                        row = keep(trained, data, spec, facts, results, models)
+                        row = keep(trained, dealer.of(trained.run.seed), spec, facts, results, models)
                         views.run_came()
                         progress.finished(row["run_id"], row["status"])
                         listener.finished(row)
@@ -294,7 +295,7 @@ def _shared_columns(
     """The columns of runs.csv that every run of this sweep has in common."""
     return {
         "epochs": spec.epochs,
-        "vary": VARY,
+        "vary": ",".join(spec.vary),
         "precision": spec.precision,
         "threads": threads,
         "deterministic": spec.deterministic,

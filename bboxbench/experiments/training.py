@@ -23,14 +23,26 @@ anew from a lower one.
 """
 
 
+class Pictures(Protocol):
+    """An array of pictures, or what is as long and gives its rows like one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> npt.NDArray[np.uint8]: ...
+
+
 @dataclass(frozen=True)
 class Split:
     """Pictures and boxes of one split."""
 
-    grey: npt.NDArray[np.uint8]
+    grey: Pictures
     """Luminance, shape (n, height, width); (n, 0, 0) where pictures are not held, see `load_boxes`."""
     boxes: npt.NDArray[np.int16]
     """xyxy in pixels, shape (n, 4)."""
+
+
+def _no_pictures() -> Split:
+    return Split(np.empty((0, 0, 0), np.uint8), np.empty((0, 4), np.int16))
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,8 @@ class TrainingData:
     sha256: str
     plain: bool = False
     """Whether the pixels outside the box are one value a picture, as the data set's manifest says."""
+    unseen: Split = field(default_factory=_no_pictures)
+    """Validation pictures that nobody looks at: they have their part where pictures are dealt anew."""
 
 
 @dataclass
@@ -111,6 +125,7 @@ def _load(dataset: Dataset, validation: int, grey: Callable[[str], npt.NDArray[n
     splits = {name: Split(grey(name), dataset.boxes(name)) for name in ("train", "validation", "test")}
     seen = splits["validation"]
     splits["validation"] = Split(seen.grey[:validation], seen.boxes[:validation])
+    splits["unseen"] = Split(seen.grey[validation:], seen.boxes[validation:])
     spec = dataset.spec
     plain = spec.one_colour
     return TrainingData(**splits, width=spec.width, height=spec.height, sha256=dataset.sha256, plain=plain)

@@ -313,13 +313,12 @@ def test_counts_and_lists_read_as_a_person_writes_them() -> None:
 
 
 def test_one_test_picture_of_each_quarter_is_chosen_by_the_truth(small_dataset: Dataset) -> None:
-    pictures = test_pictures(small_dataset)
+    pictures = test_pictures(small_dataset, [np.arange(20, 40)])
     width, height = small_dataset.spec.width, small_dataset.spec.height
     boxes = small_dataset.boxes("test")
     quarters = []
     for picture in pictures:
-        assert list(picture.box) == boxes[picture.row].tolist()
-        assert picture.index == small_dataset.split("test")[picture.row]
+        assert list(picture.box) == boxes[picture.index - small_dataset.split("test").start].tolist()
         xmin, ymin, xmax, ymax = picture.box
         quarters.append(((xmin + xmax) / 2 >= width / 2, (ymin + ymax) / 2 >= height / 2))
     assert len(set(quarters)) == len(quarters) == 4
@@ -330,7 +329,7 @@ def test_a_box_with_its_corners_exchanged_is_drawn_and_said(
     write_sweep: WriteSweep, small_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sweep = read_sweep(write_sweep(tmp_path / "r", {"mse": "good"}, seeds=1))
-    pictures = test_pictures(small_dataset)
+    pictures = test_pictures(small_dataset, [np.arange(20, 40)])
     swapped = sweep.predictions("mse-glorot_uniform-s0")[:, [2, 3, 0, 1]]
     monkeypatch.setattr(RecordedSweep, "predictions", lambda *_: swapped)
     shown = overlays(sweep, sweep.runs.iloc[0], pictures)

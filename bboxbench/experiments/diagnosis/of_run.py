@@ -9,6 +9,7 @@ from typing import Any
 
 from bboxbench.boxes import relative_boxes
 from bboxbench.errors import InputError
+from bboxbench.experiments.deals import all_boxes
 from bboxbench.experiments.diagnosis.diagnosis import Diagnosis, diagnose
 from bboxbench.experiments.recorded import read_sweep
 
@@ -46,7 +47,7 @@ def diagnose_run(
     dataset = sweep.dataset(Path(data) if data is not None else None)
     if dataset is None:
         raise InputError(f"Expected the pictures that {folder} was made with. They are not found: give --data DIR.")
-    boxes = dataset.boxes("test")
+    boxes = all_boxes(dataset)[sweep.test_indices(row)]
     width, height = dataset.spec.width, dataset.spec.height
     of_sweep = float(sweep.manifest["spec"]["iou_threshold"])
     found = diagnose(

@@ -14,6 +14,14 @@ from bboxbench.experiments.statistics import LEAST_SEEDS
 
 __all__ = ["cautions"]
 
+VARIED = {
+    "init": "starting weights",
+    "order": "the order of the pictures",
+    "dropout": "dropout masks",
+    "split": "which pictures are for training and which for testing",
+}
+"""What a seed may change, in words."""
+
 
 def cautions(cells: Sequence[Cell], runs: pd.DataFrame, epochs: pd.DataFrame, planned: int) -> list[tuple[str, str]]:
     """What may not be concluded from this sweep: pairs of a few words and a sentence.
@@ -36,17 +44,19 @@ def cautions(cells: Sequence[Cell], runs: pd.DataFrame, epochs: pd.DataFrame, pl
         )
     if few := _few_seeds(cells):
         said.append(few)
-    varied = listed(
-        {"init": "starting weights", "order": "the order of the pictures", "dropout": "dropout masks"}.get(part, part)
-        for part in str(runs["vary"].iloc[0]).split(",")
-    )
-    said.append(
-        (
-            "One data set",
-            f"A seed changed {varied}. All runs learned and were tested on the same pictures, so the intervals are "
-            "about other starts of this network on these pictures, not about other pictures or other networks.",
+    parts = str(runs["vary"].iloc[0]).split(",")
+    varied = listed(VARIED.get(part, part) for part in parts)
+    if "split" in parts:
+        dealt = (
+            "Every seed dealt the same pictures anew, so the intervals are about this data set as a whole, and not "
+            "about other data sets or other networks. Runs of two seeds share test pictures: they are no samples apart."
         )
-    )
+    else:
+        dealt = (
+            "All runs learned and were tested on the same pictures, so the intervals are about other starts of this "
+            "network on these pictures, not about other pictures or other networks."
+        )
+    said.append(("One data set", f"A seed changed {varied}. {dealt}"))
     said.append(_rate_caution(runs))
     if moving := last_epochs(runs, epochs):
         text = "Where a run stopped decides its number within that range; one still rising may converge later."

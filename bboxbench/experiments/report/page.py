@@ -90,7 +90,7 @@ def render(sweep: RecordedSweep, dataset: Dataset | None = None) -> str:
     """
     cells = cells_of(sweep)
     notes: list[str] = []
-    pictures, previews, dataset = _pictures(sweep, dataset, notes)
+    pictures, previews, dataset = _pictures(sweep, cells, dataset, notes)
     context = {
         "version": __version__,
         "name": sweep.folder.resolve().name,
@@ -179,7 +179,7 @@ def _facts(sweep: RecordedSweep, cells: Sequence[Cell]) -> list[tuple[str, str]]
 
 
 def _pictures(
-    sweep: RecordedSweep, dataset: Dataset | None, notes: list[str]
+    sweep: RecordedSweep, cells: Sequence[Cell], dataset: Dataset | None, notes: list[str]
 ) -> tuple[list[Picture], list[Picture], Dataset | None]:
     """Test pictures and previews, and the data set if it can be read; what is missing goes into ``notes``."""
     if dataset is None:
@@ -188,8 +188,12 @@ def _pictures(
             "sides lie. With them in place, or named by --data, bboxbench report makes it whole."
         )
         return [], [], None
+    tested = {int(cell.middle["seed"]): sweep.test_indices(cell.middle) for cell in _shown(cells)}
     try:
-        return test_pictures(dataset), preview_pictures(dataset), dataset
+        pictures = test_pictures(dataset, list(tested.values())) if tested else []
+        if tested and not pictures:
+            notes.append("No picture was a test picture of all the runs that are shown, so none is drawn.")
+        return pictures, preview_pictures(dataset), dataset
     except InputError as error:
         notes.append(f"The pictures could not be read, so this page shows none. {error}")
         return [], [], None
@@ -239,13 +243,19 @@ def _loss_notes(runs: pd.DataFrame) -> dict[str, str]:
     return {str(loss): f"at {' and '.join(f'{r:g}' for r in sorted(rates))}" for loss, rates in by_loss.items()}
 
 
+def _shown(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells of which a run is shown: those that fail, in the order of the grid, then the best of the others."""
+    good = [cell for cell in cells if not cell.fails]
+    best = max(good, key=lambda cell: cell.strength, default=None)
+    return [cell for cell in cells if cell.fails] + ([best] if best is not None else [])
+
+
 def _happened(
     sweep: RecordedSweep, cells: Sequence[Cell], pictures: Sequence[Picture], dataset: Dataset | None
 ) -> dict[str, Any]:
-    failing = [cell for cell in cells if cell.fails]  # in the order of the grid
-    good = [cell for cell in cells if not cell.fails]
-    best = max(good, key=lambda cell: cell.strength, default=None)
-    shown = failing + ([best] if best is not None else [])
+    shown = _shown(cells)
+    failing = [cell for cell in shown if cell.fails]
+    best = next((cell for cell in shown if not cell.fails), None)
     sides = drawings.sides(sweep, shown, sides_table(sweep, dataset)) if failing else {}
 
     def case(cell: Cell) -> _Case:

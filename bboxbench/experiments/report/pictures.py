@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from bboxbench.boxes import iou, to_pixels
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import InputError
+from bboxbench.experiments.deals import all_boxes
 from bboxbench.experiments.recorded import RecordedSweep
 
 __all__ = ["Overlay", "Picture", "overlays", "preview_pictures", "test_pictures"]
@@ -35,8 +37,6 @@ class Picture:
     """Of its definition within the page."""
     index: int
     """In its data set, from 0."""
-    row: int
-    """In its split, from 0."""
     glyph: str
     width: int
     height: int
@@ -69,21 +69,25 @@ class Overlay:
         return f"{what}, predicted ({sides}){turned}; IoU {self.iou:.2f}."
 
 
-def test_pictures(dataset: Dataset) -> list[Picture]:
+def test_pictures(dataset: Dataset, tested: Sequence[npt.NDArray[np.int64]]) -> list[Picture]:
     """Four test pictures, the first whose letter lies in each quarter of the picture: chosen by the truth alone.
 
     A box that follows the letter is then told at a glance from one that stays where it is.
 
+    Args:
+        dataset: the pictures.
+        tested: indices of what each of some runs was tested on; a picture is chosen among those that all have.
+
     Raises:
         InputError: the pictures cannot be read.
     """
-    split = dataset.split("test")
-    boxes = np.asarray(dataset.boxes("test")[:SEARCHED], float)
+    common = np.asarray(reduce(np.intersect1d, tested))[:SEARCHED]
+    boxes = np.asarray(all_boxes(dataset)[common], float)
     right = (boxes[:, 0] + boxes[:, 2]) / 2 >= dataset.spec.width / 2
     low = (boxes[:, 1] + boxes[:, 3]) / 2 >= dataset.spec.height / 2
     quarters = right + 2 * low
     rows = [int(np.flatnonzero(quarters == quarter)[0]) for quarter in range(4) if (quarters == quarter).any()]
-    return _pictures(dataset, split, rows, "t")
+    return _pictures(dataset, common[rows].tolist(), "t")
 
 
 def preview_pictures(dataset: Dataset) -> list[Picture]:
@@ -92,25 +96,22 @@ def preview_pictures(dataset: Dataset) -> list[Picture]:
     Raises:
         InputError: the pictures cannot be read.
     """
-    split = dataset.split("train")
-    return _pictures(dataset, split, range(min(PREVIEWED, len(split))), "p")
+    return _pictures(dataset, dataset.split("train")[:PREVIEWED], "p")
 
 
-def _pictures(dataset: Dataset, split: range, rows: Sequence[int], prefix: str) -> list[Picture]:
-    if not rows:
+def _pictures(dataset: Dataset, indices: Sequence[int], prefix: str) -> list[Picture]:
+    if not indices:
         return []
-    indices = range(split[min(rows)], split[max(rows)] + 1)
-    wanted = {split[row]: row for row in rows}
     found = {}
-    for sample in dataset.samples(indices):
-        if sample.index in wanted:
-            row = wanted[sample.index]
+    for sample in dataset.samples(range(min(indices), max(indices) + 1)):
+        if sample.index in indices:
             height, width = sample.image.shape[:2]
             xmin, ymin, xmax, ymax = (float(side) for side in sample.box)
             box = (xmin, ymin, xmax, ymax)
             png = _png(sample.image)
-            found[row] = Picture(f"{prefix}{row}", sample.index, row, sample.glyph, width, height, box, png)
-    return [found[row] for row in rows]
+            name = f"{prefix}{sample.index}"
+            found[sample.index] = Picture(name, sample.index, sample.glyph, width, height, box, png)
+    return [found[index] for index in indices]
 
 
 def _png(image: npt.NDArray[np.uint8]) -> str:
@@ -121,12 +122,12 @@ def _png(image: npt.NDArray[np.uint8]) -> str:
 
 
 def overlays(sweep: RecordedSweep, run: Any, pictures: Sequence[Picture]) -> list[Overlay]:
-    """What a run predicted on the pictures; empty where its predictions are missing.
+    """What a run predicted on the pictures; empty where its predictions are missing. It was tested on all of them.
 
     Args:
         sweep: the run's.
         run: its row of runs.csv.
-        pictures: of the test split.
+        pictures: of its test split.
     """
     if not pictures:
         return []
@@ -135,8 +136,9 @@ def overlays(sweep: RecordedSweep, run: Any, pictures: Sequence[Picture]) -> lis
     except InputError:
         return []
     found = []
+    tested = sweep.test_indices(run)
     for picture in pictures:
-        box = to_pixels(boxes[picture.row], picture.width, picture.height)
+        box = to_pixels(boxes[np.flatnonzero(tested == picture.index)[0]], picture.width, picture.height)
         overlap = float(iou(np.asarray(picture.box), box))
         if not np.isfinite(box).all():
             found.append(Overlay(picture, None, False, overlap))
