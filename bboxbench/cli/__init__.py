@@ -11,6 +11,8 @@ import sys
 __all__ = ["main"]
 
 INTERRUPTED = 130
+KEPT = {"train": "what was seen of the network is kept. The same command begins anew."}
+"""What is left of an interrupted command that does not go on where it stopped."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -35,7 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
     if code == INTERRUPTED:
         from bboxbench.cli.commands import tell_program
 
-        text = "Interrupted; what is finished is kept. The same command goes on from here."
+        command = next((word for word in words if not word.startswith("-")), "")
+        text = f"Interrupted; {KEPT.get(command, 'what is finished is kept. The same command goes on from here.')}"
         tell_program(words, code, text)
         sys.stderr.write(f"{text}\n")
     raise SystemExit(code)

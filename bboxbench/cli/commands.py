@@ -25,6 +25,7 @@ from bboxbench.cli import (
     simulate,
     status,
     sweep,
+    train,
     verify,
 )
 from bboxbench.errors import BboxbenchError, CannotWrite, write_errors
@@ -60,7 +61,21 @@ def options(
     """Options of the whole command, before the name of a command."""
 
 
-for module in (generate, verify, preview, sweep, status, collect, predict, report, plot, diagnose, simulate, losses):
+for module in (
+    generate,
+    verify,
+    preview,
+    train,
+    predict,
+    sweep,
+    status,
+    collect,
+    report,
+    plot,
+    diagnose,
+    simulate,
+    losses,
+):
     module.add_to(app)
 
 
