@@ -21,7 +21,12 @@ TRAININGS = {
     "as-posted": "train --overfit 32 --preset as_posted",
 }
 """The commands, without the name of the program."""
-KEPT = {"mse": ("film.gif", "strip.png"), "giou-pinned": ("film.gif",), "giou-by-heart": ("strip.png",), "as-posted": ()}
+KEPT = {
+    "mse": ("film.gif", "strip.png"),
+    "giou-pinned": ("film.gif",),
+    "giou-by-heart": ("strip.png",),
+    "as-posted": (),
+}
 """Which pictures of each stand on the page."""
 
 
@@ -35,7 +40,9 @@ def main(names: list[str]) -> None:
         command = [sys.executable, "-m", "bboxbench", *TRAININGS[name].split(), "--out", name]
         done = subprocess.run(command, cwd=WORK, capture_output=True, text=True, check=False)
         print(f"{name}: code {done.returncode}\n{done.stdout}{done.stderr}")
-        (SAID / f"training-{name}.txt").write_text(done.stdout.replace(f"{name}/", f"results/{name}/"), encoding="utf-8")
+        (SAID / f"training-{name}.txt").write_text(
+            done.stdout.replace(f"{name}/", f"results/{name}/"), encoding="utf-8"
+        )
         for picture in KEPT[name]:
             shutil.copy(out / picture, IMAGES / f"{name}{Path(picture).suffix}")
 

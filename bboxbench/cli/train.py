@@ -54,9 +54,7 @@ def train(
     preset: Annotated[
         str, _option(NETWORK, "What is not given is the preset's first: default, quick, as_posted.", "NAME")
     ] = "default",
-    loss: Annotated[
-        str | None, _option(NETWORK, "As mse or centre_point(size_weight=0). Default: mse.", "NAME")
-    ] = None,
+    loss: Annotated[str | None, _option(NETWORK, "As mse, centre_point(size_weight=0). Default: mse.", "NAME")] = None,
     initializer: Annotated[str | None, _option(NETWORK, "Any of Keras. Default: glorot_uniform.", "NAME")] = None,
     optimizer: Annotated[
         str | None, _option(NETWORK, "As adam:0.001. Default: adam:tuned, a rate for each loss.", "NAME")
@@ -87,9 +85,7 @@ def train(
     precision: Annotated[str | None, _option(TRAINING, "float32 (default), bfloat16.", "NAME")] = None,
     threads: Annotated[int | None, _number(TRAINING, 0, "Of one operation. Default: 0, all usable cores.")] = None,
     data: Annotated[str | None, _option(PICTURES, "Folder of an existing data set.", "DIR")] = None,
-    n: Annotated[
-        int | None, _number(PICTURES, 10, "Pictures to draw, if not there yet. Default: 40000.", "--n")
-    ] = None,
+    n: Annotated[int | None, _number(PICTURES, 10, "Pictures to draw, if not there. Default: 40000.", "--n")] = None,
     data_seed: Annotated[int | None, _number(PICTURES, 0, "Seed of those pictures. Default: 0.")] = None,
     out: Annotated[
         Path | None,

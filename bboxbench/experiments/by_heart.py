@@ -99,9 +99,9 @@ def learned_by_heart(
         )
     else:
         meaning = (
-            f"A network that cannot learn {count} pictures by heart will not learn thousands: more pictures, more epochs "
-            "and regularisation mend nothing. The fault lies in the loss, its learning rate, the first box, the starting "
-            "weights, or in pictures and boxes that do not belong together."
+            f"A network that cannot learn {count} pictures by heart will not learn thousands: more pictures, more "
+            "epochs and regularisation mend nothing. The fault lies in the loss, its learning rate, the first box, the "
+            "starting weights, or in pictures and boxes that do not belong together."
         )
     return ByHeart(False, right, count, tried, mean, f"Not learned by heart ({what}): {said}.", meaning, advice)
 

@@ -202,6 +202,9 @@ class Film:
         picture = enlarged(scene.image, self._times)
         draw_box(picture, scene.box * self._times, colour=TRUE, line=3)
         draw_box(picture, box * self._times, colour=PREDICTED, dashed=True, line=3)
+        # A white line on the picture's edge is else not told from the paper.
+        left, top = at
+        ImageDraw.Draw(page).rectangle((left - 1, top - 1, left + picture.width, top + picture.height), fill=HALO)
         page.paste(picture, at)
         under = (at[0], at[1] + picture.height + _CAPTION // 2 + 1)
         ImageDraw.Draw(page).text(under, _said(scene, box), fill=_FAINT, font=open_font("DejaVuSans", 19), anchor="lm")

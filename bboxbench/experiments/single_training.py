@@ -31,7 +31,7 @@ from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.plan import Block, Run, plan
 from bboxbench.experiments.runtime import start_tensorflow
 from bboxbench.experiments.saving import save_model, trained_network
-from bboxbench.experiments.spec import NETWORK, SweepSpec
+from bboxbench.experiments.spec import AXES, NETWORK, SweepSpec
 from bboxbench.experiments.training import Split, TrainedRun, TrainingData, load_data
 from bboxbench.files import LOCK_NAME, claim_folder, make_folder, write_atomically
 
@@ -81,20 +81,7 @@ def single_spec(preset: str, overfit: int = 0, **given: Any) -> SweepSpec:
     if overfit:
         given = {"epochs": EPOCHS_BY_HEART, "dropout": 0.0, **given}
     whole = SweepSpec.from_preset(preset, **{**given, "engine": "fit"})
-    firsts = {
-        name: tuple(values[:1])
-        for name in (
-            "losses",
-            "initializers",
-            "optimizers",
-            "learning_rates",
-            "heads",
-            "starts",
-            "batch_sizes",
-            "seeds",
-        )
-        if name not in given and (values := getattr(whole, name))
-    }
+    firsts: dict[str, Any] = {name: getattr(whole, name)[:1] for name in AXES if name not in given}
     spec = dataclasses.replace(whole, **firsts)
     if overfit:
         size = min(spec.batch_sizes[0], overfit)
@@ -111,8 +98,8 @@ def train_single(
 ) -> SingleTraining:
     """Train the one network of ``spec`` with plain Keras, and write what was seen into a folder.
 
-    The folder gets ``strip.png``, ``film.gif``, ``epochs.csv``, ``model.keras`` and ``train.json``. A folder of the same
-    training is written anew. If it is interrupted, strip, film and epochs so far stay.
+    The folder gets ``strip.png``, ``film.gif``, ``epochs.csv``, ``model.keras`` and ``train.json``. A folder of the
+    same training is written anew. If it is interrupted, strip, film and epochs so far stay.
 
     Args:
         spec: of one cell and one seed, as `single_spec` gives it.
