@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -31,26 +31,29 @@ __all__ = ["LiveView", "Progress", "under_way"]
 SECONDS_BETWEEN_EVENTS = 1.0
 """How often a program hears of progress at most, but for the last run's."""
 REDRAWN_PER_SECOND = 2
-BAR, LEAST_BAR = 40, 12
-"""Columns of the widest bar, and of the narrowest that stands beside words."""
+BAR, LEAST_BAR, WORDS = 40, 8, 50
+"""Columns of the widest bar and of the narrowest, and those kept free beside it for words."""
 
 
-def under_way(seeds: list[int], epochs: list[float], of: int) -> str:
+def under_way(runs: Collection[tuple[int, float]], of: int) -> str:
     """What trains just now, as in "Training seed 3: 16 runs, epoch 2.4 of 8"; empty where nothing does.
 
     Args:
-        seeds: of the runs.
-        epochs: finished by each of them.
+        runs: the seed of each, and the epochs that it has finished.
         of: epochs of a run.
     """
-    if not epochs:
+    if not runs:
         return ""
-    named = sorted(set(seeds))
-    which = f"{'seed' if len(named) == 1 else 'seeds'} {', '.join(map(str, named[:4]))}"
-    which += f" and {len(named) - 4} more" if len(named) > 4 else ""
-    runs = f"{len(epochs):,} {'run' if len(epochs) == 1 else 'runs'}"
-    low, high = f"{min(epochs):.1f}", f"{max(epochs):.1f}"
-    return f"Training {which}: {runs}, epoch {low if low == high else f'{low} to {high}'} of {of}"
+    # A run that diverged stays behind while the others of its seed go on.
+    furthest: dict[int, float] = {}
+    for seed, epoch in runs:
+        furthest[seed] = max(epoch, furthest.get(seed, 0.0))
+    seeds = sorted(furthest)
+    which = f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds[:4]))}"
+    which += f" and {len(seeds) - 4:,} more" if len(seeds) > 4 else ""
+    count = f"{len(runs):,} {'run' if len(runs) == 1 else 'runs'}"
+    low, high = f"{min(furthest.values()):.1f}", f"{max(furthest.values()):.1f}"
+    return f"Training {which}: {count}, epoch {low if low == high else f'{low} to {high}'} of {of}"
 
 
 def progress_words(done: int, planned: int, failed: int, seconds_left: float | None) -> str:
@@ -93,8 +96,7 @@ class Progress:
 
     def trains(self) -> str:
         """What is done just now, in one line; empty where that is nothing."""
-        seeds, epochs = [each[0] for each in self.under_way.values()], [each[1] for each in self.under_way.values()]
-        return under_way(seeds, epochs, self.epochs) or self.idle
+        return under_way(self.under_way.values(), self.epochs) or self.idle
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
         width, height = options.max_width, console.size.height - self._spare
@@ -102,12 +104,11 @@ class Progress:
         yield Group(*head, *self.table.lines(width, max(1, height - len(head))))
 
     def _head(self, width: int) -> list[RenderableType]:
-        """The bar and the words beside it, or below where they have no room."""
+        """The bar and the words beside it, or below where they have no room. The bar keeps its width meanwhile."""
         words = self.words()
-        beside = width - cell_len(words) - 1
-        bar = ProgressBar(self.tally.planned, self._share(), width=min(BAR, beside if beside >= LEAST_BAR else width))
+        bar = ProgressBar(self.tally.planned, self._share(), width=max(LEAST_BAR, min(BAR, width - WORDS - 1)))
         row = Table.grid(padding=(0, 1, 0, 0))
-        if beside >= LEAST_BAR:
+        if cell_len(words) < width - (bar.width or 0):
             row.add_row(bar, Text(words, no_wrap=True))
             return [row]
         row.add_row(bar)

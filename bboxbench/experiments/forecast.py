@@ -69,7 +69,8 @@ class Forecast:
             return todo * measured
         if not self._estimated:
             return None if measured is None else todo * measured
-        share = max((part / self._left[run_id] for run_id, part in self._under_way.items()), default=0.0)
+        # Runs that train together are told of one by one: the first to speak is no more than one of them.
+        share = started / sum(self._left[run_id] for run_id in self._under_way) if self._under_way else 0.0
         pace = 1.0 if measured is None else (1 - share) + share * measured
         return todo * pace
 

@@ -73,6 +73,8 @@ class ProgressFile:
         self._under_way.pop(run_id, None)
         self._status[run_id] = status
         self._forecast.finished(run_id)
+        if not self._under_way:
+            self._due = 0.0  # The end of a block is news.
         self._tell()
 
     def _tell(self) -> None:

@@ -121,6 +121,7 @@ class Standing:
             run_id: (int(block["seed"]), float(epochs))
             for block in blocks
             for run_id, epochs in block.get("runs", {}).items()
+            if run_id not in self._rows or self._rows[run_id]["status"] != "ok"
         }
 
     def _lives(self) -> bool:
