@@ -35,6 +35,8 @@ class Journal:
     ) -> None:
         self.path = path
         self._order = order
+        self.appended = 0
+        """Lines that were written, or tried, by this object: whether there is news since one looked."""
         self._records, tail, length = _read(path)
         if tail:
             self._set_aside(tail, length, warn)
@@ -51,6 +53,7 @@ class Journal:
             CannotWrite: disk full, no permission. The journal is then as it was before.
         """
         line = json_line(record).encode()
+        self.appended += 1
         # Unbuffered: closing a buffered file would write the rest of a line that has just been taken back.
         with write_errors(self.path), self.path.open("ab", buffering=0) as stream:
             before = stream.tell()
@@ -59,7 +62,7 @@ class Journal:
                 while rest:
                     rest = rest[stream.write(rest) :]
                 os.fsync(stream.fileno())
-            except OSError:
+            except BaseException:  # Ctrl-C between two writes, too
                 os.ftruncate(stream.fileno(), before)
                 raise
         self._records[record["run_id"]] = json.loads(line)

@@ -36,7 +36,7 @@ class Views:
 
     def __init__(self, folder: Path, journal: Journal, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder, self._journal, self._clock = folder, journal, clock
-        self._stale = False
+        self._written = -1
         self.write()
 
     def __enter__(self) -> Views:
@@ -55,18 +55,18 @@ class Views:
     def write(self) -> None:
         """Replace every table now."""
         start = self._clock()
+        appended = self._journal.appended
         write_views(self._folder, self._journal.records)
         end = self._clock()
-        self._stale = False
+        self._written = appended
         self._due = end + max(SECONDS_BETWEEN, (end - start) / SHARE)
 
     def write_if_stale(self) -> None:
-        """Replace every table if a run has come since."""
-        if self._stale:
+        """Replace every table if the journal has grown since: by its count, for Ctrl-C may come before `run_came`."""
+        if self._written != self._journal.appended:
             self.write()
 
     def run_came(self) -> None:
         """A run is in the journal: the tables follow at once, or later if they were written a moment ago."""
-        self._stale = True
         if self._clock() >= self._due:
             self.write()
