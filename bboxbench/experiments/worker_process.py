@@ -27,7 +27,7 @@ LOG_HELD = 16_000_000
 LOOK_SECONDS = 0.5
 """How often it is looked whether a silent worker still lives, or has been silent for too long."""
 LAST_WORDS = 2.0
-"""Seconds that a hung worker has to write down where it is."""
+"""Seconds that a hung worker has to write down where it is, and one that is ending to end."""
 
 _CHILD = """
 import json, sys
@@ -62,7 +62,9 @@ class WorkerProcess:
             **apart,
         )
         assert self._process.stdout is not None
-        threading.Thread(target=_listen, args=(self._process.stdout, self._messages), daemon=True).start()
+        self._ear = threading.Thread(target=_listen, args=(self._process.stdout, self._messages), daemon=True)
+        self._ear.start()
+        self._last_log: str | None = None
         self.send(setup)
 
     @property
@@ -103,15 +105,22 @@ class WorkerProcess:
                     f"No step was finished within {duration(timeout)} (--timeout), so its worker process was ended."
                 )
         if message is None:
+            # The end of its answers comes a moment before its own.
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(LAST_WORDS)
+            code = self._process.poll()
             self.end()
-            raise WorkerEnded(f"Its worker process {_ending(self._process.returncode)}.")
+            how = "gave no more answers, so it was ended" if code is None else _ending(code)
+            raise WorkerEnded(f"Its worker process {how}.")
         if self._log_file.seek(0, os.SEEK_END) > LOG_HELD:
             self.clear_log()
         answer: tuple[str, Any] = message
         return answer
 
     def log(self) -> str:
-        """The last of what it wrote to stdout and stderr since `clear_log`."""
+        """The last of what it wrote to stdout and stderr since `clear_log`, after its end, too."""
+        if self._last_log is not None:
+            return self._last_log
         length = self._log_file.seek(0, os.SEEK_END)
         self._log_file.seek(max(0, length - LOG_SHOWN))
         text = self._log_file.read(LOG_SHOWN).decode(errors="replace")
@@ -123,17 +132,24 @@ class WorkerProcess:
         self._log_end.truncate(0)
 
     def end(self) -> None:
-        """End it and what it started, at once. It has nothing that would have to be saved."""
+        """End it and what it started, at once; again does nothing. It has nothing that would have to be saved."""
+        if self._last_log is not None:
+            return
         with suppress(OSError):
             if hasattr(os, "killpg"):
                 os.killpg(self._process.pid, signal.SIGKILL)
             else:
                 self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):
-                assert stream is not None
-                stream.close()
+        self._last_log = self.log()
+        self._log_end.close()
+        self._log_file.close()
+        # Closing a pipe that a thread reads would wait for it: a process that left the group may hold the other end.
+        self._ear.join(LAST_WORDS)
+        for stream in (self._process.stdin, None if self._ear.is_alive() else self._process.stdout):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
 
     def _ask_where(self) -> None:
         """Have it write the stack of each of its threads into the log."""
