@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from workers_seen import gone, is_running
 
 from bboxbench.experiments import worker_process
 from bboxbench.experiments.worker_process import LOG_SHOWN, WorkerEnded, WorkerProcess
@@ -39,19 +38,6 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Starter]:
     yield child
     for each in started:
         each.end()
-
-
-def is_running(pid: int) -> bool:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    return False
-
-
-def gone(pid: int, seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while is_running(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not is_running(pid)
 
 
 def test_what_is_said_arrives_in_order_both_ways(start: Starter) -> None:
