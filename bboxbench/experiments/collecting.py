@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from bboxbench.errors import FolderConflict, InputError, read_errors
+from bboxbench.errors import FolderConflict, InputError, read_errors, write_errors
 from bboxbench.experiments.journal import read_records
 from bboxbench.experiments.recorded import read_manifest
 from bboxbench.experiments.results import (
     JOURNAL,
+    LOGS,
     MANIFEST,
     ResultsFolder,
     claim_results,
@@ -26,12 +27,11 @@ from bboxbench.experiments.results import (
 from bboxbench.experiments.rules import RULES
 from bboxbench.experiments.spec import AXES
 from bboxbench.experiments.tables import write_views
-from bboxbench.files import make_folder, write_atomically
+from bboxbench.files import file_sha256, make_folder, write_atomically
 
 __all__ = ["Collected", "collect"]
 
-BESIDE = {"models": ".keras", "logs": ".log"}
-"""Folders of files that a run may have beside its predictions, each with their ending."""
+MODELS = "models"
 BASELINES = "baselines.csv"
 NAMED = 3
 """So many runs are named in a warning, not more."""
@@ -111,6 +111,7 @@ def collect(
                 done += 1
                 on_progress(done, total)
         found.damaged = [run_id for run_id in damaged if run_id not in whole]
+        _keep_best_models(results)
         _take_baselines(folders, out)
         write_views(out, results.journal.records)
         found.planned = len({*known, *manifest["runs"].values()})
@@ -173,14 +174,28 @@ def _differs(out: Path, mine: dict[str, Any], folder: Path, record: dict[str, An
 def _take(folder: Path, record: dict[str, Any], results: ResultsFolder) -> None:
     """Copy a run's files, each synced, then its line of the journal, which makes it count."""
     run_id = record["run_id"]
-    files = [folder / name / f"{run_id}{ending}" for name, ending in BESIDE.items()]
-    if record["row"]["status"] == "ok":
-        files.append(predictions_file(folder, run_id))
+    files = [predictions_file(folder, run_id)] if record["row"]["status"] == "ok" else []
+    log, model = folder / LOGS / f"{run_id}.log", folder / MODELS / f"{run_id}.keras"
+    if log.is_file():
+        files.append(log)
+    # Of the best of each cell alone are there models; an altered one is no model.
+    if record.get("model_sha256") and model.is_file() and file_sha256(model) == record["model_sha256"]:
+        files.append(model)
     for file in files:
-        if file.is_file():
-            make_folder(results.path / file.parent.name)
-            _copy(file, results.path / file.parent.name / file.name)
+        make_folder(results.path / file.parent.name)
+        _copy(file, results.path / file.parent.name / file.name)
     results.journal.append(record)
+
+
+def _keep_best_models(results: ResultsFolder) -> None:
+    """Of the models that were the best of a cell in one sweep each, the best of all stays."""
+    if any(record.get("model_kept") == "best" for record in results.journal.records):
+        from bboxbench.experiments.kept_models import superseded  # which brings Keras
+
+        for run_id in superseded(results.journal.records):
+            model = results.path / MODELS / f"{run_id}.keras"
+            with write_errors(model):
+                model.unlink(missing_ok=True)
 
 
 def _copy(file: Path, place: Path) -> None:

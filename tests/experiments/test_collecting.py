@@ -15,7 +15,7 @@ from bboxbench.experiments.collecting import Collected, collect
 from bboxbench.experiments.journal import read_records
 from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.results import claim_results, read_predictions
-from bboxbench.files import claim_folder
+from bboxbench.files import claim_folder, file_sha256
 
 WriteSweep = Callable[..., Path]
 
@@ -111,8 +111,6 @@ def test_equal_boxes_in_other_bytes_are_one_result(one: Path, tmp_path: Path) ->
 
 
 def mend_hash(folder: Path, run_id: str) -> None:
-    from bboxbench.files import file_sha256
-
     records = read_records(folder / "journal.jsonl")
     for record in records:
         if record["run_id"] == run_id:
@@ -203,13 +201,48 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(one: Path, tmp_path: Pat
         collect([one], tmp_path / "all")
 
 
-def test_models_and_logs_come_along(one: Path, tmp_path: Path) -> None:
-    for name, file in (("models", "mse-glorot_uniform-s0.keras"), ("logs", "giou-glorot_uniform-s0.log")):
-        (one / name).mkdir()
-        (one / name / file).write_text(f"of {name}")
+def give_models(folder: Path, scores: dict[str, float]) -> None:
+    """Models as --save-models best keeps them, with the mean IoU by which they were chosen."""
+    records = read_records(folder / "journal.jsonl")
+    (folder / "models").mkdir()
+    for record in records:
+        if (score := scores.get(record["run_id"])) is not None:
+            model = folder / "models" / f"{record['run_id']}.keras"
+            model.write_text(f"{folder.name} {record['run_id']}")
+            record["epochs"][-1]["val_mean_iou"] = score
+            record |= {"model_sha256": file_sha256(model), "model_kept": "best"}
+    (folder / "journal.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def models(folder: Path) -> dict[str, str]:
+    return {file.stem: file.read_text() for file in (folder / "models").iterdir()}
+
+
+def test_logs_come_along(one: Path, tmp_path: Path) -> None:
+    (one / "logs").mkdir()
+    (one / "logs" / "giou-glorot_uniform-s0.log").write_text("why it failed")
     collect([one], tmp_path / "all")
-    assert (tmp_path / "all" / "models" / "mse-glorot_uniform-s0.keras").read_text() == "of models"
-    assert (tmp_path / "all" / "logs" / "giou-glorot_uniform-s0.log").read_text() == "of logs"
+    assert (tmp_path / "all" / "logs" / "giou-glorot_uniform-s0.log").read_text() == "why it failed"
+
+
+def test_models_come_along_as_they_were_written(one: Path, tmp_path: Path) -> None:
+    give_models(one, {"mse-glorot_uniform-s0": 0.7})
+    collect([one], tmp_path / "all")
+    assert models(tmp_path / "all") == {"mse-glorot_uniform-s0": "one mse-glorot_uniform-s0"}
+    (one / "models" / "mse-glorot_uniform-s0.keras").write_text("altered")
+    collect([one], tmp_path / "again")
+    assert not (tmp_path / "again" / "models").exists()
+
+
+def test_of_the_best_of_each_sweep_the_best_of_all_stays(write_sweep: WriteSweep, tmp_path: Path) -> None:
+    apart = [write_sweep(tmp_path / name, {"mse": "good", "giou": "good"}, seeds=n) for name, n in (("a", 1), ("b", 2))]
+    give_models(apart[0], {"mse-glorot_uniform-s0": 0.7, "giou-glorot_uniform-s0": 0.5})
+    give_models(apart[1], {"mse-glorot_uniform-s1": 0.6, "giou-glorot_uniform-s1": 0.8})
+    collect(apart, tmp_path / "all")
+    best = {"mse-glorot_uniform-s0": "a mse-glorot_uniform-s0", "giou-glorot_uniform-s1": "b giou-glorot_uniform-s1"}
+    assert models(tmp_path / "all") == best
+    collect(apart, tmp_path / "all")
+    assert models(tmp_path / "all") == best
 
 
 def test_an_edited_loss_under_one_name_is_told(one: Path, two: Path, tmp_path: Path) -> None:
