@@ -9,6 +9,7 @@ node, so that it knows whose end an end was: a node's, no fault of the block's, 
 from __future__ import annotations
 
 import math
+import re
 import sys
 import time
 from collections import deque
@@ -22,6 +23,7 @@ from typing import Any
 from bboxbench.data_gen import Dataset
 from bboxbench.data_gen.manifest import MANIFEST
 from bboxbench.errors import InputError, one_line, read_errors
+from bboxbench.experiments.chunks import blocks_to_train
 from bboxbench.experiments.cluster_actor import ClusterActor, Job, plan_sha256, versions
 from bboxbench.experiments.cluster_nodes import Seats, connected, seats_of
 from bboxbench.experiments.estimate import Estimate
@@ -55,10 +57,14 @@ class _Hand:
     """starting, fetching, ready, training; doubted (not reachable), dead (as its node may be); and how it ended: lost
     (with its node), cut off, hung, raised."""
     block: Block | None = None
+    dealt: float = 0.0
+    """When it was given its block."""
     since: float = 0.0
     """Of the last sign of life, or of its end."""
     reason: str = ""
-    """What ended it."""
+    """What ended it, on one line."""
+    said: str = ""
+    """All that Ray said of it."""
 
 
 class RayCluster:
@@ -76,7 +82,7 @@ class RayCluster:
     ) -> None:
         self._execution, self._spec, self._dataset, self._warn = execution, spec, dataset, warn
         self._hands: list[_Hand] = []
-        self._retries = Retries()
+        self._retries = Retries(whole_first=spec.deterministic)
         self._unfit: dict[str, str] = {}
         self._starts: dict[str, int] = {}
         self._pictures: Any = None
@@ -110,9 +116,8 @@ class RayCluster:
         """As `bboxbench.experiments.execution.Executor.estimate`: timed by the first actor that is ready."""
         if not pending:
             return Estimate(0.0, {})
-        blocks = len({run.seed for run in pending})
         while not (ready := [hand for hand in self._hands if hand.state == "ready"]):
-            self._hire(blocks)
+            self._hire(len(blocks_to_train(self._spec, pending, {run.run_id for run in pending})))
             for hand in self._heard():
                 self._settle(hand)
             for hand in self._ended():
@@ -124,8 +129,9 @@ class RayCluster:
         except self._ray.exceptions.RayError:
             # Whatever it was, its blocks will show it; an estimate is worth no sweep.
             return Estimate(0.0, {})
-        actors = sum(seats.count for seats in self._seats())
-        return replace(found, seconds=found.seconds / max(1, actors))
+        actors = max(1, sum(seats.count for seats in self._seats()))
+        runs = {run_id: seconds / actors for run_id, seconds in found.runs.items()}
+        return replace(found, seconds=found.seconds / actors, runs=runs)
 
     def run(self, blocks: Sequence[Block], on_epoch: EpochListener) -> Iterator[TrainedRun]:
         """As `bboxbench.experiments.execution.Executor.run`."""
@@ -136,7 +142,9 @@ class RayCluster:
                 self._hire(len(waiting))
                 for hand in self._hands:
                     if waiting and hand.state == "ready":
-                        self._deal(hand, waiting.popleft())
+                        block, *parted = self._retries.parted(waiting.popleft())
+                        waiting.extendleft(reversed(parted))
+                        self._deal(hand, block)
                 for hand in self._heard():
                     if hand.state != "training":
                         self._settle(hand)
@@ -193,7 +201,8 @@ class RayCluster:
         self._hands.append(_Hand(seats, actor, actor.look.remote(), since=time.monotonic()))
 
     def _deal(self, hand: _Hand, block: Block) -> None:
-        hand.block, hand.state, hand.since = block, "training", time.monotonic()
+        hand.block, hand.state, hand.dealt = block, "training", time.monotonic()
+        hand.since = hand.dealt
         hand.awaits = hand.actor.train.options(num_returns="streaming").remote(block)
 
     def _heard(self) -> list[_Hand]:
@@ -253,7 +262,8 @@ class RayCluster:
     def _doubt(self, hand: _Hand, error: Exception) -> None:
         """An actor does not answer: is it dead, is its node, or was it only cut off?"""
         known = self._ray.exceptions
-        hand.reason = hand.reason or one_line(error)
+        hand.said = hand.said or str(error)
+        hand.reason = hand.reason or _in_short(error)
         if isinstance(error, known.RayTaskError):
             hand.reason = one_line(getattr(error, "cause", error))
             if hand.state == "training":
@@ -313,7 +323,10 @@ class RayCluster:
         for run in missing:
             if run.run_id not in going:
                 del due[run.run_id]
-                yield TrainedRun(run, error=f"The process that trained it ended: {hand.reason}")
+                log = f"{hand.said or hand.reason}\nWhat the process wrote stands in Ray's logs on node {name}.\n"
+                seconds = time.monotonic() - hand.dealt
+                error = f"The process that trained it ended: {hand.reason}"
+                yield TrainedRun(run, error=error, log=log, seconds=seconds)
 
     def _count_start(self, hand: _Hand) -> None:
         node = hand.seats.node
@@ -328,3 +341,10 @@ class RayCluster:
                 self._hands.remove(hand)
             with suppress(Exception):  # it may be dead, or the whole cluster gone
                 self._ray.kill(hand.actor)
+
+
+def _in_short(error: Exception) -> str:
+    """The one thing that Ray's many lines say of a dead process."""
+    said = one_line(error)
+    found = re.search(r"Worker exit type: (\w+) Worker exit detail: (.*?)\. ", said)
+    return f"{found[1]}, {found[2]}" if found else said[:300]

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from bboxbench.errors import InputError
 from bboxbench.experiments.cluster_actor import DATA_VARIABLE, ClusterActor, Job, find_dataset, plan_sha256, versions
 from bboxbench.experiments.cluster_nodes import ADDRESS_VARIABLE, Seats, connected, seats_of
 from bboxbench.experiments.execution import Execution
-from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.plan import blocks, plan
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.training import TrainedRun, load_data
@@ -87,7 +86,7 @@ def test_another_data_set_at_the_same_place_is_not_taken(small_dataset: Dataset,
     assert find_dataset(small_dataset.sha256, str(other.folder)) is None
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def job(tiny: Any, small_dataset: Dataset) -> Job:
     spec = tiny(seeds=1, epochs=1)
     return Job(
@@ -116,29 +115,31 @@ def test_a_node_on_which_the_runs_are_others_says_so(job: Job) -> None:
     assert "a loss or network of your own differs" in why
 
 
-def test_an_actor_that_was_sent_the_pictures_trains_what_one_that_found_them_trains(
-    job: Job, small_dataset: Dataset, tmp_path: Path
-) -> None:
-    there, sent = ClusterActor(job), ClusterActor(replace(job, folder=str(tmp_path / "nowhere")))
+@pytest.fixture(scope="module")
+def given(job: Job, small_dataset: Dataset) -> list[list[Any]]:
+    """What an actor gives that found the pictures, and one that was sent them."""
+    there, sent = ClusterActor(job), ClusterActor(replace(job, folder="/nowhere"))
     assert there.look() == ("", True)
     assert sent.look() == ("", False)
     sent.take(load_data(small_dataset, job.spec.validation))
     (block,) = blocks(plan(job.spec, small_dataset.sha256))
-    both = [[each for each in actor.train(block) if isinstance(each, TrainedRun)] for actor in (there, sent)]
-    assert [each.run for each in both[0]] == list(block.runs)
-    for one, other in zip(*both, strict=True):
+    return [list(actor.train(block)) for actor in (there, sent)]
+
+
+def test_pictures_that_were_sent_train_what_pictures_on_the_node_train(given: list[list[Any]]) -> None:
+    found, sent = ([each for each in answers if isinstance(each, TrainedRun)] for answers in given)
+    assert [each.run for each in found] == [each.run for each in sent]
+    for one, other in zip(found, sent, strict=True):
         assert one.error == other.error == ""
         np.testing.assert_array_equal(one.predictions, other.predictions)
 
 
-def test_an_actor_tells_of_epochs_before_it_gives_the_runs(job: Job, small_dataset: Dataset) -> None:
-    actor = ClusterActor(job)
-    actor.look()
-    (block,) = blocks(plan(job.spec, small_dataset.sha256))
-    given = list(actor.train(block))
-    assert isinstance(given[0], dict)
-    assert set(given[0]) <= {run.run_id for run in block.runs}
-    assert sum(isinstance(each, TrainedRun) for each in given) == len(block.runs)
+def test_an_actor_tells_of_epochs_before_it_gives_the_runs(given: list[list[Any]]) -> None:
+    for answers in given:
+        kinds = [type(each) for each in answers]
+        assert kinds[0] is dict
+        assert set(answers[0]) <= {each.run.run_id for each in answers if isinstance(each, TrainedRun)}
+        assert kinds.count(TrainedRun) == 2
 
 
 @pytest.mark.parametrize(
@@ -190,22 +191,28 @@ def actors(node: Any) -> list[psutil.Process]:
     return [child for child in with_names if "ClusterActor" in " ".join(child.cmdline())]
 
 
-class Watching(Listener):
-    """Calls ``disturb`` with how many runs are finished, whenever a run under way is heard of."""
+class Driver:
+    """``bboxbench sweep --cluster ray --json`` as a process of its own, listened to line by line."""
 
-    def __init__(self, disturb: Callable[[int], None] = lambda _: None) -> None:
-        self.disturb = disturb
-        self.finished_runs: list[str] = []
-        self.warnings: list[str] = []
+    def __init__(self, cluster: Any, spec: SweepSpec, folder: Path, *options: str) -> None:
+        folder.parent.mkdir(exist_ok=True)
+        file = folder.with_suffix(".toml")
+        keys = {name: value for name, value in spec.to_dict().items() if name not in ("n", "data_seed")}
+        file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in keys.items()), encoding="utf-8")
+        command = [sys.executable, "-m", "bboxbench", "sweep", "--spec", str(file), "--out", str(folder), "--json"]
+        command += ["--cluster", "ray", "--address", cluster.address, *options]
+        self._child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def epoch(self, run: Any, epoch: float) -> None:
-        self.disturb(len(self.finished_runs))
+    def events(self) -> Iterator[dict[str, Any]]:
+        """What it says on stdout, all of which has to be JSON."""
+        assert self._child.stdout is not None
+        for line in self._child.stdout:
+            yield json.loads(line)
 
-    def finished(self, row: dict[str, Any]) -> None:
-        self.finished_runs.append(row["run_id"])
-
-    def warning(self, text: str) -> None:
-        self.warnings.append(text)
+    def end(self) -> int:
+        """Its exit code."""
+        self._child.communicate(timeout=60)
+        return self._child.returncode
 
 
 def table(folder: Path) -> pd.DataFrame:
@@ -217,49 +224,126 @@ def swept_here(spec: SweepSpec, folder: Path) -> pd.DataFrame:
     """The same sweep on this machine, in a process of its own: this one's TensorFlow has chosen its threads."""
     code = (
         "import sys, json; from pathlib import Path; from bboxbench.experiments import SweepSpec, run_sweep\n"
-        "run_sweep(SweepSpec(**json.loads(sys.argv[1])), Path(sys.argv[2]))"
+        "from bboxbench.experiments.execution import Execution\n"
+        "run_sweep(SweepSpec(**json.loads(sys.argv[1])), Path(sys.argv[2]), execution=Execution(isolation='none'))"
     )
     subprocess.run([sys.executable, "-c", code, json.dumps(spec.to_dict()), str(folder)], check=True, timeout=300)
     return table(folder)
 
 
 @pytest.mark.slow
-def test_a_killed_worker_lost_nodes_and_one_that_joins_late_change_no_row(
+def test_a_killed_worker_lost_nodes_and_one_that_joins_late_change_no_bit(
     cluster: Any, tiny: Any, tmp_path: Path
 ) -> None:
-    from bboxbench.experiments.sweep import run_sweep
-
-    spec = tiny(seeds=6, threads=1)
+    # No loss that diverges: what is trained is what bits are compared of.
+    spec = tiny(seeds=6, threads=1, deterministic=True, losses=["mse", "giou"])
     first, second = (cluster.add_node(num_cpus=1, **NODE) for _ in range(2))
     late: list[Any] = []
     killed: list[int] = []
-    used: list[psutil.Process] = []
-
-    def disturb(finished: int) -> None:
-        if not killed and finished >= 1:
-            # Whichever node is at work: the run that is heard of may be the other's.
-            worker = next(each for each in (*actors(first), *actors(second)))
-            os.kill(worker.pid, signal.SIGKILL)
-            killed.append(worker.pid)
-        elif killed and not late and finished >= 3:
+    used: set[int] = set()
+    rows, warnings = [], []
+    driver = Driver(cluster, spec, tmp_path / "cluster")
+    for event in driver.events():
+        rows += [event["run_id"]] if event["event"] == "run" else []
+        warnings += [event["text"]] if event["event"] == "warning" else []
+        at_work = event["event"] == "epoch"
+        if at_work and not killed and rows:
+            for worker in (*actors(first), *actors(second)):
+                os.kill(worker.pid, signal.SIGKILL)
+                killed.append(worker.pid)
+        elif at_work and killed and not late and len(rows) >= 4:
             cluster.remove_node(second, allow_graceful=False)
             late.append(cluster.add_node(num_cpus=1, **NODE))
-        elif late and first in cluster.worker_nodes and finished >= 5:
+        elif at_work and late and first in cluster.worker_nodes:
             cluster.remove_node(first, allow_graceful=False)
         elif late:
-            used.extend(actors(late[0]))
-
-    listener = Watching(disturb)
-    result = run_sweep(
-        spec, tmp_path / "cluster", listener, execution=Execution(cluster="ray", address=cluster.address)
-    )
+            used |= {worker.pid for worker in actors(late[0])}
+    assert driver.end() == 0
     assert killed
     assert first not in cluster.worker_nodes
     assert used
-    assert any("was lost" in text for text in listener.warnings)
-    assert any("ended" in text for text in listener.warnings)
-    assert result.failed == ()
-    assert len(listener.finished_runs) == len(set(listener.finished_runs)) == 12
+    assert any("was lost" in text for text in warnings)
+    assert any("ended: " in text for text in warnings)
+    assert len(rows) == len(set(rows)) == 12
     lines = (tmp_path / "cluster" / "journal.jsonl").read_text(encoding="utf-8").splitlines()
     assert len({json.loads(line)["run_id"] for line in lines}) == len(lines) == 12
-    pd.testing.assert_frame_equal(table(tmp_path / "cluster"), swept_here(spec, tmp_path / "here"), rtol=1e-4)
+    pd.testing.assert_frame_equal(table(tmp_path / "cluster"), swept_here(spec, tmp_path / "here"), check_exact=True)
+
+
+POISON = """
+import os, time
+import keras
+
+class Dies(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        os._exit(3)
+
+class Sleeps(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        time.sleep(3600)
+"""
+
+
+@pytest.mark.slow
+def test_a_loss_that_ends_its_process_and_one_that_sleeps_fail_alone(
+    cluster: Any, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The module is in the driver's current folder, which no node has on its path: the driver says where it looks.
+    (tmp_path / "poison_losses.py").write_text(POISON, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    cluster.add_node(num_cpus=2, **NODE)
+    losses = ["mse", "poison_losses:Dies", "giou", "poison_losses:Sleeps"]
+    spec = tiny(seeds=1, threads=1, losses=losses)
+    driver = Driver(cluster, spec, tmp_path / "results", "--timeout", "20")
+    events = list(driver.events())
+    assert driver.end() == 1
+    runs = pd.read_csv(tmp_path / "results" / "runs.csv").set_index("loss")
+    assert dict(runs["status"]) == {losses[0]: "ok", losses[1]: "failed", losses[2]: "ok", losses[3]: "failed"}
+    assert "ended" in runs.loc[losses[1], "error"]
+    assert "no step was finished within 20 s" in runs.loc[losses[3], "error"]
+    log = (tmp_path / "results" / runs.loc[losses[1], "log"]).read_text(encoding="utf-8")
+    assert "Ray's logs on node" in log
+    assert [event for event in events if event["event"] == "run" and "\n" in event["error"]] == []
+
+
+@pytest.mark.slow
+def test_where_a_node_says_it_has_gpus_each_actor_sees_one_of_its_own(
+    cluster: Any, tiny: Any, tmp_path: Path, small_dataset: Dataset
+) -> None:
+    from bboxbench.experiments.chunks import blocks_to_train
+    from bboxbench.experiments.cluster import RayCluster
+
+    # No machine of the tests has a GPU: Ray takes the node's word, and TensorFlow finds none and trains on the processor.
+    without, having = cluster.add_node(num_cpus=1, **NODE), cluster.add_node(num_cpus=1, num_gpus=2, **NODE)
+    spec = tiny(seeds=2, threads=1, epochs=1, losses=["mse"])
+    runs = plan(spec, small_dataset.sha256)
+    seen: set[str] = set()
+
+    def look(*_: Any) -> None:
+        assert actors(without) == []
+        seen.update(worker.environ()["CUDA_VISIBLE_DEVICES"] for worker in actors(having))
+
+    with RayCluster(Execution(cluster="ray", address=cluster.address), spec, small_dataset) as executor:
+        trained = []
+        for each in executor.run(blocks_to_train(spec, runs, {run.run_id for run in runs}), look):
+            look()
+            trained.append(each)
+    assert {each.run for each in trained} == set(runs)
+    assert seen == {"0", "1"}
+
+
+@pytest.mark.slow
+def test_pictures_that_a_node_does_not_have_are_sent_to_it(cluster: Any, tiny: Any, small_dataset: Dataset) -> None:
+    from bboxbench.experiments.cluster import RayCluster
+
+    cluster.add_node(num_cpus=1, **NODE)
+    spec = tiny(seeds=1, threads=1, epochs=1, losses=["mse"])
+    warnings: list[str] = []
+    execution = Execution(cluster="ray", address=cluster.address)
+    with RayCluster(execution, spec, small_dataset, warnings.append) as executor:
+        # All nodes of this test see the same disk: the driver has to name a place that none has.
+        executor._job = replace(executor._job, folder="/nowhere")
+        (trained,) = executor.run(list(blocks(plan(spec, small_dataset.sha256))), lambda *_: None)
+    assert trained.error == ""
+    assert trained.predictions is not None
+    assert warnings == []
