@@ -27,7 +27,17 @@ OUT = HERE.parent / "docs" / "data" / "driver.csv"
 SIZES = ((20_000, 1000), (20_000, 4000), (1000, 1000), (1000, 4000), (1000, 16_000), (1000, 64_000))
 """Test pictures and runs of each sweep: the first are what the default preset has, the others show what runs add up to."""
 CELLS = 16
-COLUMNS = ("n_test", "runs", "plan_seconds", "first_rate", "last_rate", "end_seconds", "peak_mb", "journal_kb", "predictions_kb")
+COLUMNS = (
+    "n_test",
+    "runs",
+    "plan_seconds",
+    "first_rate",
+    "last_rate",
+    "end_seconds",
+    "peak_mb",
+    "journal_kb",
+    "predictions_kb",
+)
 
 
 class Instant:

@@ -10,7 +10,7 @@ from bboxbench.experiments.engines import by_engine
 from bboxbench.experiments.plan import Block, Run, blocks
 from bboxbench.experiments.spec import SweepSpec
 
-__all__ = ["blocks_to_train", "by_optimizer", "chunks"]
+__all__ = ["BlocksLeft", "blocks_to_train", "by_optimizer", "chunks"]
 
 
 def by_optimizer(runs: Iterable[Run]) -> Iterator[tuple[Run, ...]]:
@@ -54,3 +54,22 @@ def blocks_to_train(spec: SweepSpec, runs: list[Run], pending: Collection[str]) 
                 if left:
                     found.append(replace(part, runs=left if engine == "fit" else chunk))
     return found
+
+
+class BlocksLeft:
+    """How many runs of each block are not back yet."""
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self._left: list[int] = []
+        self._place: dict[str, int] = {}
+        for place, block in enumerate(blocks):
+            self._left.append(len(block.runs))
+            self._place |= dict.fromkeys((run.run_id for run in block.runs), place)
+
+    def ended_by(self, run_id: str) -> bool:
+        """Take a run that came back off its block; whether that was the last one."""
+        place = self._place.pop(run_id, None)
+        if place is None:
+            return False
+        self._left[place] -= 1
+        return not self._left[place]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.errors import CannotRead, FolderConflict, InputError, read_errors, write_errors
-from bboxbench.experiments.journal import Journal, read_records
+from bboxbench.experiments.journal import Journal, each_record
 from bboxbench.experiments.rules import RULES
 from bboxbench.experiments.spec import AXES, SweepSpec
 from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, remove_unfinished, write_atomically
@@ -163,7 +163,7 @@ def finished_runs(path: Path, spec: SweepSpec, dataset_sha256: str) -> dict[str,
         return {}
     return {
         record["run_id"]: record["row"]["status"]
-        for record in read_records(path / JOURNAL)
+        for record in each_record(path / JOURNAL)
         if record["row"]["status"] != "ok" or is_kept(path, record)
     }
 
@@ -250,7 +250,7 @@ def read_predictions(folder: Path, run_id: str) -> npt.NDArray[np.float32]:
     Raises:
         InputError: the run has none, or the file is not the one that was written.
     """
-    record = next((each for each in read_records(folder / JOURNAL) if each["run_id"] == run_id), None)
+    record = next((each for each in each_record(folder / JOURNAL) if each["run_id"] == run_id), None)
     return load_predictions(folder, run_id, record)
 
 

@@ -19,13 +19,13 @@ from bboxbench.data_gen.shards import split_ranges
 from bboxbench.errors import CannotWrite, TooManyFailures, one_line
 from bboxbench.experiments.asked import asked_for
 from bboxbench.experiments.baselines import baselines_table
-from bboxbench.experiments.chunks import blocks_to_train
+from bboxbench.experiments.chunks import BlocksLeft, blocks_to_train
 from bboxbench.experiments.dealing import Dealer
 from bboxbench.experiments.engines import fallbacks
 from bboxbench.experiments.environment import environment
 from bboxbench.experiments.estimate import Estimate, estimate
 from bboxbench.experiments.execution import Execution, make_executor
-from bboxbench.experiments.figures import box_accuracy_figure, write_figures
+from bboxbench.experiments.figures import write_figures
 from bboxbench.experiments.forecast import Forecast
 from bboxbench.experiments.keeping import keep
 from bboxbench.experiments.kept_models import KeptModels, check_savable
@@ -207,7 +207,7 @@ def run_sweep(
                 Views(folder, results.journal) as views,
                 _listener_errors(listener, progress, wanted) as tell,
             ):
-                left = [{run.run_id for run in block.runs} for block in parts]
+                blocks_left = BlocksLeft(parts)
                 failures = 0
                 for trained in executor.run(parts, tell):
                     # What was finished before trained for the sake of its chunk alone.
@@ -217,10 +217,8 @@ def run_sweep(
                         progress.finished(row["run_id"], row["status"])
                         listener.finished(row)
                         failures += row["status"] == "failed"
-                    if _ended(left, trained.run.run_id):
-                        views.write_if_stale()
-                        # The whole report comes at the end; this one is for looking in before.
-                        box_accuracy_figure(runs_table(results.journal.records), folder / "report" / "box_accuracy.png")
+                    if blocks_left.ended_by(trained.run.run_id):
+                        views.block_ended()
                     if execution.max_failures and failures >= execution.max_failures:
                         break
             result = _conclude(results, runs, baselines, _report(folder, dataset, listener))
@@ -243,15 +241,6 @@ def _why_stopped(result: SweepResult, failures: int, planned: int) -> str:
         f"{result.folder / 'runs.csv'}, all that is known of them in {result.folder / LOGS}. The same command goes on, "
         "and with --retry-failed trains them again."
     )
-
-
-def _ended(left: list[set[str]], run_id: str) -> bool:
-    """Take a run off the blocks that are left; whether that was the last of one."""
-    for block in left:
-        if run_id in block:
-            block.remove(run_id)
-            return not block
-    return False
 
 
 class _ListenerError(BaseException):

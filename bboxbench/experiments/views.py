@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 
 from bboxbench.errors import CannotWrite
+from bboxbench.experiments.figures import box_accuracy_figure
 from bboxbench.experiments.journal import Journal
-from bboxbench.experiments.tables import write_views
+from bboxbench.experiments.tables import runs_table, write_views
 
 __all__ = ["Views"]
 
@@ -37,6 +39,7 @@ class Views:
     def __init__(self, folder: Path, journal: Journal, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder, self._journal, self._clock = folder, journal, clock
         self._written = -1
+        self._figure_due = -math.inf
         self.write()
 
     def __enter__(self) -> Views:
@@ -60,6 +63,18 @@ class Views:
         end = self._clock()
         self._written = appended
         self._due = end + max(SECONDS_BETWEEN, (end - start) / SHARE)
+
+    def block_ended(self) -> None:
+        """All runs of a block are in the journal: the tables follow at once, and the one figure for looking in before.
+
+        Unless they take too long: then some of the blocks to come bring them.
+        """
+        start = self._clock()
+        if self._written != self._journal.appended and start >= self._figure_due:
+            self.write()
+            box_accuracy_figure(runs_table(self._journal.records), self._folder / "report" / "box_accuracy.png")
+            end = self._clock()
+            self._figure_due = end + (end - start) / SHARE
 
     def write_if_stale(self) -> None:
         """Replace every table if the journal has grown since: by its count, for Ctrl-C may come before `run_came`."""
