@@ -25,19 +25,20 @@ from typing import Any
 HERE = Path(__file__).parent
 OUT = HERE.parent / "docs" / "data" / "driver.csv"
 SIZES = ((20_000, 1000), (20_000, 4000), (1000, 1000), (1000, 4000), (1000, 16_000), (1000, 64_000))
-"""Test pictures and runs of each sweep: the first are what the default preset has, the others show what runs add up to."""
+"""Test pictures and runs of each sweep: the first as many as the default preset has, the others show what adds up."""
 CELLS = 16
-COLUMNS = (
-    "n_test",
-    "runs",
-    "plan_seconds",
-    "first_rate",
-    "last_rate",
-    "end_seconds",
-    "peak_mb",
-    "journal_kb",
-    "predictions_kb",
-)
+COLUMNS = {
+    "n_test": "test pictures",
+    "runs": "runs of the sweep",
+    "plan_seconds": "from the start to the first run",
+    "first_rate": "runs a second, over the first quarter",
+    "last_rate": "runs a second, over the last quarter",
+    "end_seconds": "from the last run to the end: tables, report, figures",
+    "peak_mb": "resident memory of the driver at its peak, TensorFlow's 500 MB among them",
+    "journal_kb": "of the journal, each run",
+    "predictions_kb": "of predictions, each run",
+}
+"""What is measured, by its column in driver.csv."""
 
 
 class Instant:
@@ -122,7 +123,7 @@ def main() -> None:
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(sweep(int(options.one[0]), int(options.one[1]), options.one[2])))
+        sys.stdout.write(json.dumps(sweep(int(options.one[0]), int(options.one[1]), options.one[2])) + "\n")
         return
     from bboxbench.data_gen import DatasetSpec, generate
 
@@ -135,9 +136,9 @@ def main() -> None:
         command = [sys.executable, __file__, "--one", str(n_test), str(runs), str(data.folder)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         rows.append(json.loads(done.stdout.splitlines()[-1]))
-        print(rows[-1], file=sys.stderr)
+        sys.stderr.write(f"{rows[-1]}\n")
     with options.out.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(stream, list(COLUMNS), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
