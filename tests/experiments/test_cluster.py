@@ -311,7 +311,7 @@ def test_a_loss_that_ends_its_process_and_one_that_sleeps_fail_alone(
 
 @pytest.mark.slow
 def test_where_a_node_says_it_has_gpus_each_actor_sees_one_of_its_own(
-    cluster: Any, tiny: Any, tmp_path: Path, small_dataset: Dataset
+    cluster: Any, tiny: Any, small_dataset: Dataset
 ) -> None:
     from bboxbench.experiments.chunks import blocks_to_train
     from bboxbench.experiments.cluster import RayCluster
@@ -320,19 +320,20 @@ def test_where_a_node_says_it_has_gpus_each_actor_sees_one_of_its_own(
     without, having = cluster.add_node(num_cpus=1, **NODE), cluster.add_node(num_cpus=1, num_gpus=2, **NODE)
     spec = tiny(seeds=2, threads=1, epochs=1, losses=["mse"])
     runs = plan(spec, small_dataset.sha256)
-    seen: set[str] = set()
-
-    def look(*_: Any) -> None:
-        assert actors(without) == []
-        seen.update(worker.environ()["CUDA_VISIBLE_DEVICES"] for worker in actors(having))
 
     with RayCluster(Execution(cluster="ray", address=cluster.address), spec, small_dataset) as executor:
         trained = []
-        for each in executor.run(blocks_to_train(spec, runs, {run.run_id for run in runs}), look):
-            look()
+        for each in executor.run(blocks_to_train(spec, runs, {run.run_id for run in runs}), lambda *_: None):
+            assert actors(without) == []
             trained.append(each)
+        # Its start shows no such variable: Ray sets it when the actor has got its GPU.
+        asked = [
+            hand.actor.__ray_call__.remote(lambda _: os.environ["CUDA_VISIBLE_DEVICES"]) for hand in executor._hands
+        ]
+        seen = executor._ray.get(asked)
+        assert len(actors(having)) == 2
     assert {each.run for each in trained} == set(runs)
-    assert seen == {"0", "1"}
+    assert sorted(seen) == ["0", "1"]
 
 
 @pytest.mark.slow
