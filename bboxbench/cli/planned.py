@@ -43,11 +43,12 @@ def plan_lines(plan: Plan) -> list[str]:
     counted = [_count(each, name.replace("_", " ")) for name, each in shown.items()]
     # Not every one with every other: a rate may be of one loss.
     whole = math.prod(shown.values()) == plan.runs
+    stop = f", or {spec.patience} without a new best," if spec.patience else ""
     lines = [
         f"Plan: {' x '.join(counted)} = {_count(plan.runs, 'run')}"
         if whole
         else f"Plan: {_count(plan.runs, 'run')} of {', '.join(counted)}",
-        f"  {_count(spec.epochs, 'epoch')} of {plan.n_train:,} pictures, "
+        f"  {_count(spec.epochs, 'epoch')}{stop} of {plan.n_train:,} pictures, "
         f"batch {' and '.join(map(str, spec.batch_sizes))}; "
         f"{plan.n_test:,} test pictures; engine {spec.engine}, {_count(plan.threads, 'thread')}",
     ]
@@ -55,6 +56,8 @@ def plan_lines(plan: Plan) -> list[str]:
         axes["learning_rate"] = spec.learning_rates
     lines += [f"  {n.replace('_', ' ')}: {', '.join(v)}" for n, v in axes.items() if n != "batch_size"]
     lines += [f"  {name}: {rule}" for name in RULES for rule in getattr(spec, name)]
+    if spec.vary != type(spec).vary:
+        lines.append(f"  a seed changes: {', '.join(spec.vary)}")
     if (spec.network, spec.precision) != (type(spec).network, type(spec).precision):
         lines.append(f"  network: {spec.network}, computed in {spec.precision}")
     for reason, count in plan.fallbacks:

@@ -107,6 +107,12 @@ def sweep(
     validation: Annotated[
         int | None, _number(TRAINING, 0, "1000", "Validation pictures looked at after each epoch, at most.")
     ] = None,
+    patience: Annotated[
+        int | None,
+        _number(
+            TRAINING, 0, "0", "Epochs without a higher validation mean IoU that end a run; its best is kept. 0: none."
+        ),
+    ] = None,
     iou_threshold: Annotated[
         float | None, _option(TRAINING, "0.5", "IoU from which a box counts as right.", "IOU")
     ] = None,
@@ -251,6 +257,7 @@ def sweep(
         "exclude": exclude or None,
         "dropout": dropout,
         "validation": validation,
+        "patience": patience,
         "iou_threshold": iou_threshold,
         "network": network,
         "precision": precision,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from bboxbench.boxes import relative_boxes
 from bboxbench.data_gen import normalise
 from bboxbench.errors import one_line
+from bboxbench.experiments.early_stopping import EarlyStopping
 from bboxbench.experiments.network import build_network
 from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.plan import Block, Run
@@ -130,6 +131,8 @@ class FitEngine:
         run = result.run
         model = self.compiled(run, data.width, data.height)
         pulse = Pulse(on_epoch)
+        stopping = EarlyStopping(self._spec.patience)
+        best: list[npt.NDArray[np.float32]] = []
         if self._watch is not None:
             self._watch(model, {"epoch": 0, **self._measured(model, data)})
         for epoch in range(self._spec.epochs):
@@ -149,11 +152,16 @@ class FitEngine:
             result.epochs.append({**row, "seconds": round(time.perf_counter() - start, 3)})
             # After one NaN all later weights are NaN: further epochs would cost time and change nothing.
             result.finite = bool(np.isfinite(loss)) and all(np.isfinite(w).all() for w in model.get_weights())
+            if not result.finite or stopping.keeps(measures["val_mean_iou"]):
+                result.kept_epoch = epoch + 1
+                best = model.get_weights() if self._spec.patience else []
             on_epoch(run, epoch + 1)
             if self._watch is not None and not self._watch(model, result.epochs[-1]):
                 break
-            if not result.finite:
+            if not result.finite or stopping.is_over:
                 break
+        if best:
+            model.set_weights(best)
         result.predictions = predict(model, data.test.grey, partial(pulse.beat, [run], len(result.epochs)))
         if self._keep_weights:
             result.weights = [np.asarray(each, np.float32) for each in model.get_weights()]

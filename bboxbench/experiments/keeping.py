@@ -41,6 +41,7 @@ def keep(
     row |= {"engine": trained.engine or choose_engine(spec, run.cell)[0]}
     row |= {"threads": trained.threads or facts["threads"], "device": trained.device or facts["device"]}
     row |= {"status": "failed" if trained.error else "ok", "error": trained.error}
+    row |= {"epochs_trained": len(trained.epochs), "kept_epoch": trained.kept_epoch or None}
     row["train_loss"] = trained.epochs[-1]["train_loss"] if trained.epochs else None
     histogram: tuple[int, ...] = ()
     if trained.predictions is not None:

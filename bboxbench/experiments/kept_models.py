@@ -48,7 +48,7 @@ def validated(record: dict[str, Any]) -> float | None:
     epochs, row = record["epochs"], record["row"]
     if row["status"] != "ok" or row.get("outcome") == "diverged" or not epochs:
         return None
-    value = epochs[-1].get("val_mean_iou")
+    value = epochs[(row.get("kept_epoch") or len(epochs)) - 1].get("val_mean_iou")
     return None if value is None else float(value)
 
 

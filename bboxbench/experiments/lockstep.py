@@ -24,6 +24,7 @@ from bboxbench.data_gen.normalisation import LEVELS
 from bboxbench.errors import one_line
 from bboxbench.experiments.chunks import by_optimizer, chunks
 from bboxbench.experiments.convolution import Geometry, Window
+from bboxbench.experiments.early_stopping import EarlyStopping
 from bboxbench.experiments.fit import untrained
 from bboxbench.experiments.memory import MemoryNeed, available_bytes
 from bboxbench.experiments.plan import Block, Run
@@ -243,7 +244,9 @@ class LockstepEngine:
         """Train, look at the validation pictures after every epoch, and predict the test pictures at the end."""
         spec, runs = self._spec, [result.run for result in results]
         networks = LockstepTrainer.of(spec, runs, data.height, data.width, window)
-        stopped: dict[int, list[npt.NDArray[np.float32]]] = {}
+        stopped: set[int] = set()
+        best: dict[int, list[npt.NDArray[np.float32]]] = {}
+        stopping = [EarlyStopping(spec.patience) for _ in runs]
         pulse = Pulse(on_epoch)
         for epoch in range(spec.epochs):
             start = time.perf_counter()
@@ -257,13 +260,17 @@ class LockstepEngine:
                 row = {"epoch": epoch + 1, "train_loss": float(losses[r]), **measures[r], "seconds": seconds}
                 results[r].epochs.append(row)
                 on_epoch(runs[r], epoch + 1)
-                if not finite[r]:
+                results[r].finite = bool(finite[r])
+                if not finite[r] or stopping[r].keeps(measures[r]["val_mean_iou"]):
+                    results[r].kept_epoch = epoch + 1
+                    if not finite[r] or spec.patience:
+                        best[r] = networks.replicas.weights_of(r)
+                if not finite[r] or stopping[r].is_over:
                     # It ends here, as it would alone. Its replica goes on beside the others and is not looked at.
-                    results[r].finite = False
-                    stopped[r] = networks.replicas.weights_of(r)
+                    stopped.add(r)
             if len(stopped) == len(runs):
                 break
-        for r, weights in stopped.items():
+        for r, weights in best.items():
             networks.replicas.set_weights_of(r, weights)
         longest = max(results, key=lambda result: len(result.epochs))
         drawn = predict_all(networks, data.test, lambda: pulse.beat([longest.run], len(longest.epochs)))

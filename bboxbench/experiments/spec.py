@@ -99,6 +99,8 @@ class SweepSpec:
     dropout: float = 0.2
     validation: int = 1000
     """Validation pictures looked at after each epoch; 0 looks at none."""
+    patience: int = 0
+    """Epochs without a higher mean IoU on these after which a run stops, and keeps its best epoch; 0: it does not."""
     iou_threshold: float = 0.5
     network: str = NETWORK
     """The built-in network, or ``package.module:build``: see `bboxbench.experiments.own_network`."""
@@ -126,12 +128,14 @@ class SweepSpec:
             if name not in VARIABLE:
                 raise unknown_name("thing to vary", name, VARIABLE)
         object.__setattr__(self, "vary", tuple(name for name in VARIABLE if name in self.vary))
-        for name, low in (("epochs", 1), ("validation", 0), ("threads", 0), ("chunk", 1)):
+        for name, low in (("epochs", 1), ("validation", 0), ("patience", 0), ("threads", 0), ("chunk", 1)):
             if getattr(self, name) < low:
                 raise InputError(f"Expected {name} of {low} or more. Received: {getattr(self, name)}.")
         if self.deterministic and not self.threads:
             # Wherever it is trained: another machine would have another number of cores.
             object.__setattr__(self, "threads", usable_cores())
+        if self.patience and not self.validation:
+            raise InputError(f"Expected validation pictures for patience {self.patience}. Received: validation 0.")
         if not 0 <= self.dropout < 1:
             raise InputError(f"Expected dropout of at least 0 and below 1. Received: {self.dropout}.")
         if not 0 < self.iou_threshold <= 1:

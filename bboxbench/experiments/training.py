@@ -72,6 +72,8 @@ class TrainedRun:
     """Whether every loss and weight stayed finite."""
     epochs: list[dict[str, Any]] = field(default_factory=list)
     """A row an epoch: see `bboxbench.experiments.tables.EPOCHS`."""
+    kept_epoch: int = 0
+    """The epoch, from 1, with whose weights the run ended: the last one, or with early stopping the best."""
     seconds: float = 0.0
     """Wall time; of runs that train together, each has an equal share."""
     error: str = ""

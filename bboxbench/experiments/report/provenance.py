@@ -81,7 +81,10 @@ def settings(sweep: RecordedSweep) -> list[tuple[str, str]]:
         )
         rows.append(("a seed changes", str(sizes["vary"]).replace(",", ", ")))
     rows.append(("network", str(spec["network"])))
-    rows.append(("epochs", str(spec["epochs"])))
+    patience = (
+        f", or {count(spec['patience'], 'epoch')} without a new best; the best is kept" if spec["patience"] else ""
+    )
+    rows.append(("epochs", f"{spec['epochs']}{patience}"))
     rows.append(("dropout", f"{spec['dropout']:g}"))
     rows.append(("a box is right", f"from an IoU of {spec['iou_threshold']:g} with the true box"))
     rows.append(("computed", f"in {spec['precision']} by the engine {spec['engine']}"))
