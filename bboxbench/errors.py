@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "BboxbenchError",
@@ -43,6 +44,9 @@ class BboxbenchError(Exception):
 
 class TooManyFailures(BboxbenchError):
     """So many runs of a sweep failed that it stopped, as it was told to; its tables are written."""
+
+    result: Any = None
+    """The `bboxbench.experiments.sweep.SweepResult`, as far as the sweep came."""
 
 
 class InputError(BboxbenchError, ValueError):

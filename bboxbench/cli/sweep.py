@@ -14,7 +14,7 @@ from bboxbench.cli.live import LiveView
 from bboxbench.cli.numbers import whole_number
 from bboxbench.cli.planned import plan_lines, plan_values
 from bboxbench.cli.termination import termination_heard
-from bboxbench.errors import BboxbenchError, InputError, unknown_name
+from bboxbench.errors import BboxbenchError, InputError, TooManyFailures, unknown_name
 
 if TYPE_CHECKING:
     from bboxbench.experiments.spec import SweepSpec
@@ -288,9 +288,14 @@ def sweep(
         return
     from bboxbench.experiments.sweep import run_sweep
 
-    with LiveView(console) as view, termination_heard():
-        result = run_sweep(resolved, out, view, retry_failed=retry_failed, execution=execution)
-    _conclude(console, result, shown, retry_command(context.obj))
+    again = retry_command(context.obj)
+    try:
+        with LiveView(console) as view, termination_heard():
+            result = run_sweep(resolved, out, view, retry_failed=retry_failed, execution=execution)
+    except TooManyFailures as stopped:
+        _conclude(console, stopped.result, shown, again)
+        raise
+    _conclude(console, result, shown, again)
     if result.failed:
         raise BboxbenchError(
             f"{len(result.failed)} of the runs failed; their errors stand in {result.folder / 'runs.csv'}. "

@@ -223,7 +223,9 @@ def run_sweep(
                         break
             result = _conclude(results, runs, baselines, _report(folder, dataset, listener))
     if execution.max_failures and failures >= execution.max_failures:
-        raise TooManyFailures(_why_stopped(result, failures, len(runs)))
+        stopped = TooManyFailures(_why_stopped(result, failures, len(runs)))
+        stopped.result = result
+        raise stopped
     return result
 
 

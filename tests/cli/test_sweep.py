@@ -194,6 +194,12 @@ def test_a_failed_run_ends_the_command_with_1_after_the_others(
     assert [each["error"] for each in done["failed"]] == ["RuntimeError: on purpose"]
     assert done["retry"].endswith("--retry-failed")
     assert (error["event"], error["code"]) == ("error", 1)
+    early = words(small_dataset, empty_folder / "s", losses="broken_loss_module:bad", batch_sizes=4)
+    assert run(*early, "--fail-fast") == 1
+    out, err = capsys.readouterr()
+    assert "Stopped after 1 failed run" in err
+    assert "1 of 1 run failed:" in out
+    assert out.splitlines()[-1].startswith("Train them again: bboxbench sweep ")
     assert sorted(pd.read_csv(empty_folder / "r" / "runs.csv")["status"]) == ["failed", "ok"]
 
 
