@@ -44,9 +44,9 @@ When a sweep ends it prints a summary: a line a cell with its outcomes, its medi
 ahead under each condition, or that the seeds do not tell. `--format markdown` prints it as Markdown for a pull request, alone on stdout.
 [statistics.md](statistics.md) says what every figure means.
 
-`sweep --json` prints JSON Lines on stdout: `plan`, `epoch`, `run` (a row of `runs.csv`), `warning`, `done`; each object
-names its kind in `event`. The command ends with 0 when all runs are ok, 1 when some failed, 2 on bad input, 3 when the
-folder holds something else, 4 when it cannot write, 130 when it was interrupted.
+While it runs a table shows every cell so far, `bboxbench status DIR` says the same elsewhere, and `sweep --json` tells
+programs of every run: [watching.md](watching.md). The command ends with 0 when all runs are ok, 1 when some failed, 2 on
+bad input, 3 when the folder holds something else, 4 when it cannot write, 130 when it was interrupted.
 
 ## The network
 

@@ -210,7 +210,7 @@ class LiveView(Listener):
         if self._progress is not None:
             self._progress.under_way[run.run_id] = (run.seed, epoch)
             self._forecast.epoch(run.run_id, epoch)
-            if epoch == int(epoch):
+            if epoch and epoch == int(epoch):
                 self._console.event("epoch", run_id=run.run_id, epoch=int(epoch))
             self._tell()
 
