@@ -39,8 +39,8 @@ settings never meet in one folder.
 | `report/index.html` | [the report](report.md), made at the end; `bboxbench report` makes it anew |
 | `report/*.png`, `report/*.svg` | [the figures](figures.md), made at the end, `box_accuracy.png` after every block; `bboxbench plot` draws one anew |
 
-The same command goes on where it stopped. More seeds, losses or initializers add to the folder; other settings or other
-pictures are refused, and the difference is named. A torn last line of the journal, left by a kill or a power cut, is set
+The same command goes on where it stopped. More seeds, losses or initializers ([all axes](sweeps.md)) add to the folder; other
+settings or other pictures are refused, and the difference is named. A torn last line of the journal, left by a kill or a power cut, is set
 aside in a file beside it.
 
 When a sweep ends it prints a summary: a line a cell with its outcomes, its median and their intervals, then which loss is
@@ -60,7 +60,8 @@ takes its place with `--network`: see [networks.md](networks.md). What varies ro
 - `head`: how the four numbers become a box. `corners`: (xmin, ymin, xmax, ymax) as they stand, so it can be inverted;
   `centre_size`: centre, width and height, so it can reach beyond the picture; `ordered`: it can do neither.
 - `start`: the bias of the last layer. `zeros` starts from a box without area at the centre, `wide` from the middle half.
-- `vary`: what a seed changes: starting weights, order of the pictures, dropout masks. The pictures stay the same.
+- `vary`: what a seed changes: starting weights, order of the pictures, dropout masks, which pictures are for what. See
+  [sweeps.md](sweeps.md#what-the-seed-changes).
 - `precision`: what the network computes in, `float32` or `bfloat16`. Weights, the optimizer's state and the boxes are
   float32 in both.
 

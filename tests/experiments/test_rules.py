@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from bboxbench.errors import InputError
+from bboxbench.experiments.execution import Execution
 from bboxbench.experiments.plan import Run, plan
+from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.results import joined_axes
 from bboxbench.experiments.spec import SweepSpec, read_toml
 
@@ -121,3 +123,23 @@ def test_a_folder_keeps_the_rules_that_all_its_sweeps_had() -> None:
     ruled, other = ({**SweepSpec().to_dict(), "exclude": [rule]} for rule in ("loss=mse", "loss=iou"))
     assert joined_axes({}, ruled)["exclude"] == joined_axes(ruled, ruled)["exclude"] == ["loss=mse"]
     assert joined_axes(ruled, other)["exclude"] == []
+
+
+def test_a_folder_is_gone_on_with_under_other_rules(tiny: Any, tmp_path: Path) -> None:
+    from bboxbench.experiments.sweep import run_sweep
+
+    here = Execution(isolation="none")
+    common = {"seeds": 1, "epochs": 1, "optimizers": "adam", "learning_rates": "0.001,0.0005"}
+    first = run_sweep(tiny(**common, exclude="loss=iou_unguarded"), tmp_path / "r", execution=here)
+    assert set(first.runs["loss"]) == {"mse"}
+    journal = (tmp_path / "r" / "journal.jsonl").read_bytes()
+    second = run_sweep(tiny(**common, include="learning_rate=5e-4"), tmp_path / "r", execution=here)
+    assert (tmp_path / "r" / "journal.jsonl").read_bytes().startswith(journal)
+    assert [*zip(second.runs["loss"], second.runs["learning_rate"], strict=True)] == [
+        ("mse", 0.001),
+        ("mse", 0.0005),
+        ("iou_unguarded", 0.0005),
+    ]
+    sweep = read_sweep(tmp_path / "r")
+    assert sweep.planned == 3
+    assert (sweep.manifest["spec"]["include"], sweep.manifest["spec"]["exclude"]) == ([], [])
