@@ -5,6 +5,7 @@ See docs/training.md.
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 import zipfile
@@ -27,6 +28,8 @@ __all__ = ["SUFFIX", "load_model", "model_bytes", "save_model", "trained_network
 
 SUFFIX = ".keras"
 """How the name of a model's file ends: Keras goes by it."""
+
+LAMBDA = "it has a Lambda layer, so code of its own, which is never run. Save it with a registered layer instead."
 
 
 def trained_network(run: Run, spec: SweepSpec, width: int, height: int, weights: list[npt.NDArray[np.float32]]) -> Any:
@@ -89,9 +92,32 @@ def load_model(path: Path | str) -> Any:
     if path.suffix != SUFFIX or not whole:
         raise InputError(f"Expected a model saved by Keras 3, a {SUFFIX} file. Received: {path}, which is none.")
     try:
+        if _has_code(path):
+            raise InputError(f"Cannot load {path}: {LAMBDA}")
         return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except InputError:
+        raise
     except Exception as error:  # whatever a file may contain
         raise InputError(f"Cannot load {path}: {_reason(error)}") from error
+
+
+def _has_code(path: Path) -> bool:
+    """Whether the file brings Python code along.
+
+    Keras's own lock is open in a process that called `keras.config.enable_unsafe_deserialization`, whatever is said
+    when loading.
+    """
+    with zipfile.ZipFile(path) as archive:
+        left = [json.loads(archive.read("config.json"))]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            if part.get("class_name") == "__lambda__" or part.get("function_type") == "lambda":
+                return True
+            left.extend(part.values())
+        elif isinstance(part, list):
+            left.extend(part)
+    return False
 
 
 def why_not_loadable(model: Any) -> str:
@@ -103,15 +129,15 @@ def why_not_loadable(model: Any) -> str:
             path.write_bytes(content)
             load_model(path)
     except InputError as error:
-        return str(error.__cause__ and _reason(error.__cause__))
+        return str(error).partition(": ")[2]
     return ""
 
 
 def _reason(error: BaseException) -> str:
     """In words for who has the file, without Keras's advice to switch the safe mode off."""
     said = one_line(error)
-    if "ambda" in said:
-        return "it has a Lambda layer, so code of its own, which is never run. Save it with a registered layer instead."
+    if "lambda" in said.lower():
+        return LAMBDA
     if strange := re.search(r"Could not locate \w+ '([^']+)'", said):
         return (
             f"it has '{strange[1]}', which is not registered. Import the module that has it under "

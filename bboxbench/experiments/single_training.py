@@ -78,6 +78,7 @@ def single_spec(preset: str, overfit: int = 0, **given: Any) -> SweepSpec:
     Raises:
         InputError: a name or a value that does not fit, or more than one cell and seed.
     """
+    asked_for = set(given)
     if overfit:
         given = {"epochs": EPOCHS_BY_HEART, "dropout": 0.0, **given}
     whole = SweepSpec.from_preset(preset, **{**given, "engine": "fit"})
@@ -86,7 +87,7 @@ def single_spec(preset: str, overfit: int = 0, **given: Any) -> SweepSpec:
     if overfit:
         size = min(spec.batch_sizes[0], overfit)
         spec = dataclasses.replace(spec, batch_sizes=(size,), validation=overfit)
-    if spec.network != NETWORK and "dropout" not in given:
+    if spec.network != NETWORK and "dropout" not in asked_for:
         start_tensorflow(spec.threads)
         if "dropout" not in own_network(spec.network).takes:
             spec = dataclasses.replace(spec, dropout=SweepSpec.dropout)
@@ -121,9 +122,7 @@ def train_single(
         own_network(spec.network).try_out(spec, size.width, size.height)
     dataset = _dataset(spec, onlooker)
     if overfit > (most := len(dataset.split("train"))):
-        raise InputError(
-            f"Expected at most {most:,} pictures to overfit, as many as are trained on. Received: {overfit}."
-        )
+        raise InputError(f"Expected at most the {most:,} training pictures to learn by heart. Received: {overfit}.")
     (run,) = plan(spec, dataset.sha256)
     what = f"overfit{overfit}" if overfit else "train"
     folder = folder or Path("results") / f"{what}-{run.run_id}"
