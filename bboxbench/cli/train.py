@@ -148,6 +148,7 @@ class _Watching(Onlooker):
         self._open: Any = None
         self._ticker: Ticker | None = None
         self._epochs = self._pictures = 0
+        self._told = -1.0
 
     def __enter__(self) -> _Watching:
         return self
@@ -196,7 +197,9 @@ class _Watching(Onlooker):
 
     def under_way(self, epoch: float) -> None:
         """So far along."""
-        if self._ticker is not None:
+        # The same number again is a sign of life while pictures are looked at.
+        if self._ticker is not None and epoch != self._told:
+            self._told = epoch
             self._ticker.update(int(epoch * self._pictures), f"epoch {int(epoch) + (epoch < self._epochs)}")
 
     def epoch(self, row: dict[str, Any]) -> None:

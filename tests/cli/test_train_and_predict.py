@@ -13,7 +13,6 @@ from PIL import Image
 
 from bboxbench.cli.commands import run
 from bboxbench.data_gen import Dataset
-from bboxbench.errors import BboxbenchError
 
 OWN = """
 import keras
@@ -88,7 +87,7 @@ def test_overfit_ends_with_0_where_it_learned_and_with_1_and_what_it_means_where
     said = capsys.readouterr()
     assert said.out.startswith("Learned by heart: 3 of 3 boxes")
     assert said.err == ""
-    asked = words(small_dataset, "--overfit", 8, "--epochs", 8, "--out", "blind", network="sees_nothing")
+    asked = words(small_dataset, "--overfit", 8, "--epochs", 3, "--out", "blind", network="sees_nothing")
     assert run([*asked, "--quiet"]) == 1
     said = capsys.readouterr()
     assert said.out.startswith("Not learned by heart (blind")
@@ -206,6 +205,6 @@ def test_a_layer_of_your_own_is_known_by_importing_its_module(
     monkeypatch.delitem(importlib.sys.modules, "layer_of_my_own")  # type: ignore[attr-defined]  # it imports sys
     Image.new("RGB", (20, 10)).save("a.png")
     assert run(["predict", "m.keras", "a.png"]) == 2
-    assert "'mine>FirstFour'" in capsys.readouterr().err.replace("FirstFour'", "FirstFour'")
+    assert "'FirstFour', which is not registered" in capsys.readouterr().err
     assert run(["predict", "m.keras", "a.png", "--import", "layer_of_my_own"]) == 0
-    assert run(["predict", "m.keras", "a.png", "--import", "no_such_module"]) == BboxbenchError.exit_code + 1
+    assert run(["predict", "m.keras", "a.png", "--import", "no_such_module"]) == 2
