@@ -79,6 +79,9 @@ def train(
     validation: Annotated[
         int | None, _number(TRAINING, 1, "Validation pictures looked at after each epoch. Default: 1000.")
     ] = None,
+    patience: Annotated[
+        int | None, _number(TRAINING, 0, "Stop after so many epochs without a better mean IoU. Default: 0, never.")
+    ] = None,
     iou_threshold: Annotated[
         float | None, _option(TRAINING, "IoU from which a box counts as right. Default: 0.5.", "IOU")
     ] = None,
@@ -126,6 +129,7 @@ def train(
         "epochs": epochs,
         "dropout": dropout,
         "validation": validation,
+        "patience": patience,
         "iou_threshold": iou_threshold,
         "precision": precision,
         "threads": threads,

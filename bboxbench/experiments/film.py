@@ -90,7 +90,10 @@ def early_first(count: int, most: int) -> list[int]:
     """
     if count <= most:
         return list(range(count))
-    return sorted({0, *(int(v) for v in np.rint(np.geomspace(1, count - 1, most - 1)))})
+    places = [0]
+    for left, place in zip(range(most - 2, -1, -1), np.geomspace(1, count - 1, most - 1), strict=True):
+        places.append(min(max(places[-1] + 1, round(float(place))), count - 1 - left))
+    return places
 
 
 def evenly(count: int, most: int) -> list[int]:

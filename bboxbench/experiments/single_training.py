@@ -80,7 +80,7 @@ def single_spec(preset: str, overfit: int = 0, **given: Any) -> SweepSpec:
     """
     asked_for = set(given)
     if overfit:
-        given = {"epochs": EPOCHS_BY_HEART, "dropout": 0.0, **given}
+        given = {"epochs": EPOCHS_BY_HEART, "dropout": 0.0, **given, "patience": 0}
     whole = SweepSpec.from_preset(preset, **{**given, "engine": "fit"})
     firsts: dict[str, Any] = {name: getattr(whole, name)[:1] for name in AXES if name not in given}
     spec = dataclasses.replace(whole, **firsts)

@@ -106,7 +106,7 @@ def test_none_keeps_none_and_a_later_wish_says_what_is_missing(tiny: Any, tmp_pa
 
 def record(run_id: str, seed: int, score: float | None, loss: str = "mse", **more: Any) -> dict[str, Any]:
     row = {"loss": loss, "seed": seed, "status": "failed" if score is None else "ok", "outcome": "learning"}
-    epochs = [] if score is None else [{"val_mean_iou": 0.99}, {"val_mean_iou": score}]
+    epochs = [] if score is None else [{"epoch": 1, "val_mean_iou": 0.99}, {"epoch": 2, "val_mean_iou": score}]
     return {"run_id": run_id, "row": {**row, **more}, "epochs": epochs}
 
 
@@ -114,6 +114,11 @@ def test_the_best_is_the_same_in_whatever_order_runs_come() -> None:
     runs = [record("a", 0, 0.4), record("b", 1, 0.6), record("c", 2, 0.6), record("d", 3, None)]
     runs += [record("e", 4, 0.9, outcome="diverged"), record("f", 0, 0.1, loss="giou")]
     assert BestOfCells(runs).run_ids == BestOfCells(runs[::-1]).run_ids == {"b", "f"}
+
+
+def test_a_run_that_stopped_early_is_judged_by_the_epoch_whose_weights_it_kept() -> None:
+    runs = [record("a", 0, 0.4), record("b", 1, 0.1, kept_epoch=1), record("c", 2, 0.5, kept_epoch=2)]
+    assert BestOfCells(runs).run_ids == {"b"}
 
 
 def test_a_run_that_was_trained_anew_takes_the_place_of_the_old_one_of_its_seed() -> None:
