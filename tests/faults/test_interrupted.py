@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
-from disturbed_sweeps import assert_same, finish, last_error, left_over, lines, run, start, words
+from disturbed_sweeps import PATIENCE, assert_same, finish, last_error, left_over, lines, run, start, words
 
 pytestmark = pytest.mark.slow
 
 
-def wait_for_runs(folder: Path, process: subprocess.Popen[str], count: int = 1, seconds: float = 200.0) -> None:
+def wait_for_runs(folder: Path, process: subprocess.Popen[str], count: int = 1) -> None:
     """Until ``count`` runs are in the journal."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while len(lines(folder)) < count and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert len(lines(folder)) >= count, finish(process)

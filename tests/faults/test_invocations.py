@@ -20,8 +20,8 @@ UNFIT = {
     "SECONDS": ("x", "-1", "nan", "inf"),
     "SEEDS": ("x", "-1", "0", "5-2", "3,3", "1.5", ""),
     "NAME": ("nonsense",),
-    "NAMES": ("nonsense", "mse,", "a(", "a,a", ""),
-    "NUMBERS": ("x", "-1", "0", "nan", "3,3", ""),
+    "NAMES": ("nonsense", "a(", "a,a", ","),
+    "NUMBERS": ("x", "-1", "0", "nan", "3,3"),
     "RULE": ("nonsense", "nonsense=1", "loss=nonsense", "="),
     "MIN-MAX": ("x", "9-3", "0-9", "1"),
     "png|svg|both": ("gif",),
@@ -73,6 +73,17 @@ def test_enough_of_them_were_found_for_every_command() -> None:
     assert len(BAD) > 200
     names = set(typer.main.get_command(commands.app).commands)  # type: ignore[attr-defined]
     assert {words[0] for words in BAD if len(words) > 1} >= names
+
+
+@pytest.fixture(autouse=True)
+def no_work_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invocation that is taken for good fails its test at once, in place of drawing and training for hours."""
+
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("it was taken for a good one")
+
+    for place in ("sweep._dataset", "simulation_results._open"):
+        monkeypatch.setattr(f"bboxbench.experiments.{place}", work)
 
 
 @pytest.mark.parametrize("words", BAD, ids=" ".join)

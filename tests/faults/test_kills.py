@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from disturbed_sweeps import assert_same, left_over, lines, run, start, words
+from disturbed_sweeps import PATIENCE, assert_same, left_over, lines, run, start, words
 
 pytestmark = pytest.mark.slow
 
@@ -33,8 +33,6 @@ CHUNK = 2
 """Runs of a block: what trains together and is written one after the other."""
 SEEDS = 16
 """Blocks of the sweep: more than 50 kills let it finish, most often; else the rest of them meets another one."""
-PATIENCE = 240.0
-"""Seconds that anything may take, on a machine with much else to do."""
 
 
 class Driver:

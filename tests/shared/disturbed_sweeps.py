@@ -24,6 +24,9 @@ EXACT = {
 }
 """Runs of a second whose bits are promised: what disturbs them must leave every digit as it was."""
 
+PATIENCE = 900.0
+"""Seconds that one process may take, on a machine with much else to do: a hang must end, and nothing else."""
+
 TABLES = ("runs", "epochs", "iou_histogram", "distribution", "comparisons", "baselines")
 TIMES = ("seconds", "seconds_median")
 """The columns of tables that no two sweeps have in common."""
@@ -51,7 +54,7 @@ def start(arguments: list[str], cwd: Path, **options: Any) -> subprocess.Popen[s
     return subprocess.Popen([sys.executable, "-m", "bboxbench", *arguments], cwd=cwd, preexec_fn=restore, **given)
 
 
-def finish(process: subprocess.Popen[str], seconds: float = 300.0) -> tuple[int, str, str]:
+def finish(process: subprocess.Popen[str], seconds: float = PATIENCE) -> tuple[int, str, str]:
     """Wait for a process: its exit code, stdout and stderr."""
     out, err = process.communicate(timeout=seconds)
     return process.returncode, out, err
