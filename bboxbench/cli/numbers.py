@@ -1,12 +1,13 @@
-"""Whole numbers as people type them, refused in words where they are none."""
+"""Numbers as people type them, refused in words where they are none."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import typer
 
-__all__ = ["whole_number"]
+__all__ = ["seconds", "whole_number"]
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str | int], int]:
@@ -23,3 +24,14 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str | int], i
         return number
 
     return parse
+
+
+def seconds(value: str | float) -> float:
+    """A parser for an option that takes a length of time: a finite number of 0 or more."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise typer.BadParameter(f"expected seconds, 0 or more, received '{value}'.")
+    return number

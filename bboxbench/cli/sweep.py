@@ -11,7 +11,7 @@ import typer
 from bboxbench.cli.console import Console
 from bboxbench.cli.failures import failure_lines, failure_values, retry_command
 from bboxbench.cli.live import LiveView
-from bboxbench.cli.numbers import whole_number
+from bboxbench.cli.numbers import seconds, whole_number
 from bboxbench.cli.planned import plan_lines, plan_values
 from bboxbench.cli.termination import termination_heard
 from bboxbench.errors import BboxbenchError, InputError, TooManyFailures, unknown_name
@@ -175,6 +175,7 @@ def sweep(
             help="Seconds without a finished step after which what trains counts as hung; 0: never.",
             rich_help_panel=CARRIED_OUT,
             metavar="SECONDS",
+            parser=seconds,
         ),
     ] = 1800.0,
     fail_fast: Annotated[

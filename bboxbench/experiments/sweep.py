@@ -222,7 +222,7 @@ def run_sweep(
                     if execution.max_failures and failures >= execution.max_failures:
                         break
             result = _conclude(results, runs, baselines, _report(folder, dataset, listener))
-    if execution.max_failures and failures >= execution.max_failures:
+    if execution.max_failures and failures >= execution.max_failures and result.of_this_plan < len(runs):
         stopped = TooManyFailures(_why_stopped(result, failures, len(runs)))
         stopped.result = result
         raise stopped

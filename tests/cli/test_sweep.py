@@ -203,6 +203,50 @@ def test_a_failed_run_ends_the_command_with_1_after_the_others(
     assert sorted(pd.read_csv(empty_folder / "r" / "runs.csv")["status"]) == ["failed", "ok"]
 
 
+def test_a_sweep_that_is_to_fail_fast_stops_at_the_first_failure_with_its_tables_written(
+    small_dataset: Dataset, empty_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (empty_folder / "failing_loss_module.py").write_text(
+        "import keras\n"
+        "def bad(y_true, y_pred):\n"
+        "    if y_pred.shape[0] == 4:\n"
+        "        raise RuntimeError('on purpose')\n"
+        "    return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)\n"
+    )
+    asked = words(small_dataset, empty_folder / "r", losses="failing_loss_module:bad", batch_sizes=4, seeds=3)
+    assert run(*asked, "--fail-fast") == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("Error: Stopped after 1 failed run, as it was told to, with 2 of 3 runs to go")
+    assert "--retry-failed" in last
+    runs = pd.read_csv(empty_folder / "r" / "runs.csv")
+    assert list(runs["status"]) == ["failed"]
+    log = (empty_folder / "r" / runs["log"][0]).read_text(encoding="utf-8")
+    assert "raise RuntimeError('on purpose')" in log
+    # Only what fails under one command counts, and where none is left nothing is stopped.
+    assert run(*asked, "--max-failures", "2") == 1
+    assert "Stopped after" not in capsys.readouterr().err
+    assert list(pd.read_csv(empty_folder / "r" / "runs.csv")["status"]) == ["failed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--fail-fast", "--max-failures", "3"), "Expected --fail-fast or --max-failures. Received both"),
+        (("--isolation", "proces"), "Unknown isolation 'proces'. Did you mean 'process'?"),
+        (("--timeout", "-3"), "expected seconds, 0 or more, received '-3'."),
+        (("--timeout", "soon"), "expected seconds, 0 or more, received 'soon'."),
+        (("--max-failures", "-1"), "expected a whole number of 0 or more, received '-1'."),
+    ],
+)
+def test_how_it_cannot_be_carried_out_is_refused_with_2(
+    options: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("sweep", *options) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+
+
 def test_another_sweep_in_the_folder_is_refused_with_3(
     small_dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from bboxbench.boxes import relative_boxes
 from bboxbench.data_gen import Dataset, normalise
+from bboxbench.experiments import pulse
 from bboxbench.experiments.fit import FitEngine, predict
 from bboxbench.experiments.own_loss import ORDINARY
 from bboxbench.experiments.plan import Block, Cell, Run, plan
@@ -172,3 +173,15 @@ def test_predictions_do_not_depend_on_how_many_pictures_there_are(tiny: Any, dat
     model = FitEngine(spec).compiled(plan(spec, data.sha256)[0], 200, 100)
     assert np.allclose(predict(model, data.test.grey)[:3], predict(model, data.test.grey[:3]), atol=1e-6)
     assert predict(model, data.test.grey[:0]).shape == (0, 4)
+
+
+def test_a_long_epoch_is_told_of_while_it_is_under_way(
+    tiny: Any, data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "TELL_SECONDS", 0.0)
+    spec = tiny(losses=["mse"], seeds=1, epochs=2, batch_sizes=6)
+    (run,) = plan(spec, data.sha256)
+    told: list[float] = []
+    list(FitEngine(spec).train(Block(0, (run,)), data, lambda _, epoch: told.append(epoch)))
+    # Two steps, the second told again while validation pictures are looked at; the last while test pictures are.
+    assert told == pytest.approx([1 / 3, 2 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 5 / 3, 2, 2])
