@@ -172,7 +172,8 @@ def sweep(
     timeout: Annotated[
         float,
         typer.Option(
-            help="Seconds without a finished step after which what trains counts as hung; 0: never.",
+            help="Seconds without a finished step after which what trains counts as hung, the compiling of the first "
+            "among them; 0: never.",
             rich_help_panel=CARRIED_OUT,
             metavar="SECONDS",
             parser=seconds,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bboxbench.experiments.execution import Execution
 from bboxbench.experiments.outcomes import Measures, measure
 from bboxbench.experiments.spec import PRESETS, SweepSpec
 
@@ -20,6 +21,7 @@ __all__ = [
     "PRESETS",
     "BoxDiagnosis",
     "Diagnosis",
+    "Execution",
     "Measures",
     "SweepSpec",
     "diagnose",

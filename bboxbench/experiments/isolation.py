@@ -27,6 +27,9 @@ __all__ = ["Isolated"]
 
 STARTS = 3
 """How often in a row a worker may die before it is ready: that is no block's fault, and more would be in vain."""
+PATIENCE = 1800.0
+"""Seconds at least that a worker has to load TensorFlow and pictures, or to time a few steps: a short timeout is meant
+for steps."""
 GROWTH = 300_000_000
 """Resident bytes by which a worker may grow, from one block to another of as many runs, before it is renewed."""
 
@@ -62,7 +65,7 @@ class Isolated:
         worker = self._ready_worker()
         try:
             worker.send(("estimate", pending))
-            found: Estimate = self._receive(worker)[1]
+            found: Estimate = self._receive(worker, PATIENCE)[1]
         except WorkerEnded as end:
             self._end_worker()
             self._warn(f"The time could not be estimated: {end}")
@@ -128,8 +131,8 @@ class Isolated:
             # Whatever a library keeps from block to block ends with its process.
             self._end_worker()
 
-    def _receive(self, worker: WorkerProcess) -> tuple[str, Any]:
-        kind, what = worker.receive(self._timeout)
+    def _receive(self, worker: WorkerProcess, at_least: float = 0.0) -> tuple[str, Any]:
+        kind, what = worker.receive(max(self._timeout, at_least) if self._timeout else 0.0)
         if kind == "refused":
             raise what
         return kind, what
@@ -146,7 +149,7 @@ class Isolated:
                 break
             self._worker, self._resident = WorkerProcess(self._setup), {}
             try:
-                self._receive(self._worker)
+                self._receive(self._worker, PATIENCE)
             except WorkerEnded as end:
                 said = self._worker.log().strip().rpartition("\n")[2]
                 self._end_worker()

@@ -23,6 +23,7 @@ from bboxbench.experiments.execution import Execution
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.results import read_predictions
 from bboxbench.experiments.sweep import SweepResult, run_sweep
+from bboxbench.experiments.training import load_boxes, load_data
 
 LOSSES = """
 import os, sys, time
@@ -292,6 +293,15 @@ def test_workers_that_never_get_ready_end_a_sweep_with_one_line(
     assert "The last one said: no room here" in str(end.value)
     assert end.value.exit_code == 1
     assert not (tmp_path / "r").exists()
+
+
+def test_what_a_driver_measures_with_holds_no_pictures(small_dataset: Dataset) -> None:
+    whole, boxes = load_data(small_dataset, 5), load_boxes(small_dataset, 5)
+    for name in ("train", "validation", "test"):
+        here, there = getattr(boxes, name), getattr(whole, name)
+        assert (here.boxes == there.boxes).all()
+        assert len(here.grey) == len(there.grey) > 0
+        assert here.grey.nbytes == 0
 
 
 def test_a_finished_sweep_starts_no_worker(
