@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from bboxbench.cli import (
     train,
     verify,
 )
+from bboxbench.cli.console import folded
 from bboxbench.errors import BboxbenchError, CannotWrite, write_errors
 from bboxbench.jsonl import json_line
 
@@ -152,7 +154,8 @@ def _complain(words: list[str], message: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
     tell_program(words, code, _one_line(message))
-    sys.stderr.write(f"Error: {_one_line(message)}\n")
+    line = f"Error: {_one_line(message)}"
+    sys.stderr.write(f"{folded(line, shutil.get_terminal_size().columns) if sys.stderr.isatty() else line}\n")
     return code
 
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bboxbench.durations import duration
 from bboxbench.jsonl import json_line
 
-__all__ = ["Console", "Ticker", "duration"]
+__all__ = ["Console", "Ticker", "duration", "folded"]
 
 SECONDS_BETWEEN_LINES = 10.0
 """How often plain progress lines come where there is no terminal to redraw."""
@@ -58,7 +58,8 @@ class Ticker:
         self._console.say(f"{self._what}: {done:,} of {self._total:,} {self._unit}{left}{tail}")
 
 
-def _folded(text: str, width: int) -> str:
+def folded(text: str, width: int) -> str:
+    """``text`` in lines of whole words for a terminal of ``width`` columns, further in where it goes on."""
     inner = " " * (len(text) - len(text.lstrip()) + 2)
     return textwrap.fill(text, width, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False)
 
@@ -81,13 +82,13 @@ class Console:
         if not self.quiet:
             # A terminal gets whole words a line, further in where they go on; a file gets lines as they are.
             if self.stderr.is_terminal:
-                text = _folded(text, self.stderr.width)
+                text = folded(text, self.stderr.width)
             self.stderr.print(text, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """A line that a person must see, on stderr, also with ``--quiet``."""
         said = f"Warning: {text}"
-        said = _folded(said, self.stderr.width) if self.stderr.is_terminal else said
+        said = folded(said, self.stderr.width) if self.stderr.is_terminal else said
         self.stderr.print(said, markup=False, soft_wrap=True)
         self.event("warning", text=text)
 
@@ -99,7 +100,7 @@ class Console:
             fold: on a terminal, further in where it goes on. Not what somebody may want to copy.
         """
         if not self.as_json:
-            text = _folded(text, self.stdout.width) if fold and self.stdout.is_terminal else text
+            text = folded(text, self.stdout.width) if fold and self.stdout.is_terminal else text
             self.stdout.print(text, markup=False, soft_wrap=True)
 
     def event(self, kind: str, **values: Any) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sweeps_here import sweep_here
 
 from bboxbench.errors import FolderConflict, InputError
 from bboxbench.experiments.collecting import Collected, collect
 from bboxbench.experiments.journal import read_records
+from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.results import claim_results, read_predictions
 from bboxbench.files import claim_folder, file_sha256
@@ -262,3 +264,24 @@ def test_the_result_can_be_gone_on_with(one: Path, two: Path, tmp_path: Path) ->
     with claim_results(tmp_path / "all", {**manifest, "runs": {}}) as results:
         assert len(results.journal.records) == 6
     assert "environments" in json.loads((tmp_path / "all" / "sweep.json").read_text())
+
+
+@pytest.mark.slow
+def test_seeds_trained_apart_and_collected_are_the_sweep_that_trained_them_all(
+    tiny: Any, undisturbed: Any, tmp_path: Path
+) -> None:
+    class Heard(Listener):
+        def __init__(self) -> None:
+            self.trained: list[str] = []
+
+        def finished(self, row: dict[str, Any]) -> None:
+            self.trained.append(row["run_id"])
+
+    for seed in (1, 0):
+        sweep_here(tiny(seeds=[seed]), tmp_path / str(seed))
+    collect([tmp_path / "1", tmp_path / "0"], tmp_path / "all")
+    heard = Heard()
+    sweep_here(tiny(), tmp_path / "all", heard)
+    assert heard.trained == []
+    both = [pd.read_csv(folder / "runs.csv") for folder in (tmp_path / "all", undisturbed.folder)]
+    pd.testing.assert_frame_equal(*(runs.drop(columns="seconds") for runs in both), rtol=1e-4, atol=1e-4)
