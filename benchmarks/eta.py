@@ -1,7 +1,8 @@
 """Holds the time that a running sweep says is left against the time that was, and writes docs/data/eta.json.
 
-Run it as ``python benchmarks/eta.py [options of sweep]``; without options it trains the demo under 6 seeds, by either
-engine. What is said from the first finished block on counts, until less than a tenth of the time is left.
+Run it as ``python benchmarks/eta.py [options of sweep]``; without options it trains the demo under 6 seeds, and smaller
+sweeps by the other engine and by both. What is said from the first finished block on counts, until less than a tenth of
+the time is left.
 """
 
 # ruff: noqa: T201  # it is a command
@@ -17,7 +18,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-SWEEPS = (["--preset", "quick", "--seeds", "6"], ["--preset", "quick", "--seeds", "3", "--engine", "fit"])
+SMALL = ["--preset", "quick", "--n", "1000", "--epochs", "4"]
+SWEEPS = (
+    ["--preset", "quick", "--seeds", "6"],
+    [*SMALL, "--seeds", "3", "--engine", "fit"],
+    [*SMALL, "--seeds", "4", "--losses", "mse,giou", "--optimizers", "adam:0.0005,lamb:0.001"],
+)
+"""Trained by lockstep, by fit, and by both in every block."""
 LAST = 0.1
 """Share of the time that is left when too little is left to be told apart from what follows training."""
 
