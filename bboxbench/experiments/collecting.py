@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +37,24 @@ NAMED = 3
 """So many runs are named in a warning, not more."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Collected:
     """What a folder holds after `collect`, and where it came from."""
 
     folder: Path
-    planned: int = 0
+    planned: int
     """Runs that any of the sweeps was asked for."""
-    runs: int = 0
+    runs: int
     """Runs in the folder, failed ones included."""
-    failed: int = 0
+    failed: int
     """Of them, those that failed."""
-    added: int = 0
+    added: int
     """Runs that were not there before."""
-    mended: int = 0
+    mended: int
     """Runs that were there, failed or damaged, and now have a result."""
-    differing: list[str] = field(default_factory=list)
+    differing: list[str]
     """run_id of each run with two different results: the first stayed."""
-    damaged: list[str] = field(default_factory=list)
+    damaged: list[str]
     """run_id of each run whose predictions are missing or altered everywhere."""
 
 
@@ -90,33 +90,16 @@ def collect(
         _check_names(folder, records)
     total, done = sum(map(len, journals)), 0
     with claim_results(out, manifest, warn) as results:
-        found = Collected(out)
-        known = {record["run_id"] for record in results.journal.records}
-        whole = {r["run_id"]: r for r in results.journal.records if r["row"]["status"] != "ok" or is_kept(out, r)}
-        damaged = dict.fromkeys(run_id for run_id in known if run_id not in whole)
+        merge = _Merge(results)
         for folder, records in zip(folders, journals, strict=True):
             for record in records:
-                run_id = record["run_id"]
-                if _is_better(record, whole.get(run_id)):
-                    if record["row"]["status"] == "ok" and not is_kept(folder, record):
-                        damaged[run_id] = None
-                    else:
-                        _take(folder, record, results)
-                        found.added += run_id not in known
-                        found.mended += run_id in known
-                        known.add(run_id)
-                        whole[run_id] = record
-                elif run_id not in found.differing and _differs(out, whole[run_id], folder, record):
-                    found.differing.append(run_id)
+                merge.see(folder, record)
                 done += 1
                 on_progress(done, total)
-        found.damaged = [run_id for run_id in damaged if run_id not in whole]
         _keep_best_models(results)
         _take_baselines(folders, out)
         write_views(out, results.journal.records)
-        found.planned = len({*known, *manifest["runs"].values()})
-        found.runs = len(known)
-        found.failed = sum(record["row"]["status"] != "ok" for record in results.journal.records)
+        found = merge.found(set(manifest["runs"].values()))
     if found.differing:
         warn(f"Of runs with two different results the first stays: {_named(found.differing)}.")
     if found.damaged:
@@ -157,8 +140,47 @@ def _check_names(folder: Path, records: list[dict[str, Any]]) -> None:
             raise InputError(f"Expected names of runs in {folder / JOURNAL}. Received: {record['run_id']!r}.")
 
 
-def _is_better(record: dict[str, Any], mine: dict[str, Any] | None) -> bool:
-    return mine is None or (mine["row"]["status"] != "ok" and record["row"]["status"] == "ok")
+class _Merge:
+    """Takes runs into a claimed folder, one by one."""
+
+    def __init__(self, results: ResultsFolder) -> None:
+        self._results, self._out = results, results.path
+        records = {record["run_id"]: record for record in results.journal.records}
+        self._before = frozenset(records)
+        self._whole = {i: r for i, r in records.items() if r["row"]["status"] != "ok" or is_kept(self._out, r)}
+        self._taken: set[str] = set()
+        # In order, each once.
+        self._differing: dict[str, None] = {}
+        self._damaged = dict.fromkeys(run_id for run_id in records if run_id not in self._whole)
+
+    def see(self, folder: Path, record: dict[str, Any]) -> None:
+        """Take a run of the sweep in ``folder`` if it is new or better than what is there."""
+        run_id, ok = record["run_id"], record["row"]["status"] == "ok"
+        mine = self._whole.get(run_id)
+        if mine is None or (ok and mine["row"]["status"] != "ok"):
+            if ok and not is_kept(folder, record):
+                self._damaged[run_id] = None
+                return
+            _take(folder, record, self._results)
+            self._taken.add(run_id)
+            self._whole[run_id] = record
+        elif _differs(self._out, mine, folder, record):
+            self._differing[run_id] = None
+
+    def found(self, asked: set[str]) -> Collected:
+        """What came of it; ``asked`` are the run_ids that any of the sweeps was asked for."""
+        there = self._before | self._taken
+        records = self._results.journal.records
+        return Collected(
+            folder=self._out,
+            planned=len(there | asked),
+            runs=len(there),
+            failed=sum(record["row"]["status"] != "ok" for record in records),
+            added=len(self._taken - self._before),
+            mended=len(self._taken & self._before),
+            differing=list(self._differing),
+            damaged=[run_id for run_id in self._damaged if run_id not in self._whole],
+        )
 
 
 def _differs(out: Path, mine: dict[str, Any], folder: Path, record: dict[str, Any]) -> bool:
@@ -173,11 +195,9 @@ def _differs(out: Path, mine: dict[str, Any], folder: Path, record: dict[str, An
 
 def _take(folder: Path, record: dict[str, Any], results: ResultsFolder) -> None:
     """Copy a run's files, each synced, then its line of the journal, which makes it count."""
-    run_id = record["run_id"]
-    files = [predictions_file(folder, run_id)] if record["row"]["status"] == "ok" else []
+    run_id, ok = record["run_id"], record["row"]["status"] == "ok"
     log, model = folder / LOGS / f"{run_id}.log", folder / MODELS / f"{run_id}.keras"
-    if log.is_file():
-        files.append(log)
+    files = [predictions_file(folder, run_id)] if ok else [log] if log.is_file() else []
     # Of the best of each cell alone are there models; an altered one is no model.
     if record.get("model_sha256") and model.is_file() and file_sha256(model) == record["model_sha256"]:
         files.append(model)
@@ -185,6 +205,8 @@ def _take(folder: Path, record: dict[str, Any], results: ResultsFolder) -> None:
         make_folder(results.path / file.parent.name)
         _copy(file, results.path / file.parent.name / file.name)
     results.journal.append(record)
+    if ok:
+        _remove(results.path / LOGS / log.name)  # of a failure that this takes the place of
 
 
 def _keep_best_models(results: ResultsFolder) -> None:
@@ -193,15 +215,18 @@ def _keep_best_models(results: ResultsFolder) -> None:
         from bboxbench.experiments.kept_models import superseded  # which brings Keras
 
         for run_id in superseded(results.journal.records):
-            model = results.path / MODELS / f"{run_id}.keras"
-            with write_errors(model):
-                model.unlink(missing_ok=True)
+            _remove(results.path / MODELS / f"{run_id}.keras")
 
 
 def _copy(file: Path, place: Path) -> None:
     with read_errors(file):
         content = file.read_bytes()
     write_atomically(place, content)
+
+
+def _remove(file: Path) -> None:
+    with write_errors(file):
+        file.unlink(missing_ok=True)
 
 
 def _take_baselines(folders: list[Path], out: Path) -> None:

@@ -49,7 +49,7 @@ def test_every_run_comes_once_and_a_result_beats_a_failure(one: Path, two: Path,
     before = [content(one), content(two)]
     warnings: list[str] = []
     found = collect([one, two], tmp_path / "all", warnings.append)
-    assert counts(found) == (6, 0, 6, 2)
+    assert counts(found) == (6, 0, 6, 0)
     runs = pd.read_csv(tmp_path / "all" / "runs.csv")
     assert runs["run_id"].is_unique
     assert runs.groupby("loss").size().to_dict() == {"mse": 2, "giou": 2, "iou": 2}
@@ -220,11 +220,14 @@ def models(folder: Path) -> dict[str, str]:
     return {file.stem: file.read_text() for file in (folder / "models").iterdir()}
 
 
-def test_logs_come_along(one: Path, tmp_path: Path) -> None:
+def test_logs_come_along(one: Path, two: Path, tmp_path: Path) -> None:
     (one / "logs").mkdir()
     (one / "logs" / "giou-glorot_uniform-s0.log").write_text("why it failed")
     collect([one], tmp_path / "all")
-    assert (tmp_path / "all" / "logs" / "giou-glorot_uniform-s0.log").read_text() == "why it failed"
+    log = tmp_path / "all" / "logs" / "giou-glorot_uniform-s0.log"
+    assert log.read_text() == "why it failed"
+    collect([two], tmp_path / "all")  # where it did not
+    assert not log.exists()
 
 
 def test_models_come_along_as_they_were_written(one: Path, tmp_path: Path) -> None:
