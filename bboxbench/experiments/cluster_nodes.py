@@ -73,6 +73,8 @@ def connected(address: str) -> Iterator[Any]:
     """
     # Ray says on stderr, of every driver, that it will leave CUDA_VISIBLE_DEVICES alone one day.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # What its core writes of every try to connect; the last one's error is said in one line below.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
     except ModuleNotFoundError as error:
@@ -91,7 +93,8 @@ def connected(address: str) -> Iterator[Any]:
         except (ConnectionError, OSError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
             raise InputError(
                 f"Expected a Ray cluster at {address}. Received: {one_line(error)} "
-                "Start one here (ray start --head), or join this machine to it (ray start --address HOST:PORT)."
+                "Start one here (ray start --head), or join this machine to it (ray start --address HOST:PORT); one that "
+                "asks for a token wants RAY_AUTH_MODE=token and the same token here."
             ) from error
     _hush(ray)
     try:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -187,8 +188,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def actors(node: Any) -> list[psutil.Process]:
     """The processes of a node that train: children of its raylet, so the test's own."""
     (raylet,) = node.all_processes["raylet"]
-    with_names = psutil.Process(raylet.process.pid).children(recursive=True)
-    return [child for child in with_names if "ClusterActor" in " ".join(child.cmdline())]
+    found = []
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(raylet.process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                if "ClusterActor" in " ".join(child.cmdline()):
+                    found.append(child)
+    return found
 
 
 class Driver:
