@@ -93,8 +93,8 @@ def connected(address: str) -> Iterator[Any]:
         except (ConnectionError, OSError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
             raise InputError(
                 f"Expected a Ray cluster at {address}. Received: {one_line(error)} "
-                "Start one here (ray start --head), or join this machine to it (ray start --address HOST:PORT); one that "
-                "asks for a token wants RAY_AUTH_MODE=token and the same token here."
+                "Start one here (ray start --head), or join this machine to it (ray start --address HOST:PORT); one "
+                "that asks for a token wants RAY_AUTH_MODE=token and the same token here."
             ) from error
     _hush(ray)
     try:

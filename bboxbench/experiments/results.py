@@ -22,6 +22,7 @@ from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, r
 __all__ = [
     "SCHEMA",
     "ResultsFolder",
+    "check_folder",
     "claim_results",
     "differences",
     "finished_runs",
@@ -148,6 +149,16 @@ def claim_results(
         make_folder(path / "predictions")
         make_folder(path / "report")
         yield ResultsFolder(path, Journal(path / JOURNAL, warn, asked.values()))
+
+
+def check_folder(path: Path, spec: SweepSpec) -> None:
+    """Refuse a folder that holds something else, before its pictures are drawn: no prediction is read.
+
+    Raises:
+        FolderConflict: as `open_results` says.
+        InputError: its sweep.json is damaged.
+    """
+    _found(path, _settings(spec, ""))
 
 
 def finished_runs(path: Path, spec: SweepSpec, dataset_sha256: str) -> dict[str, str]:

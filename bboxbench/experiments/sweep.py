@@ -36,7 +36,7 @@ from bboxbench.experiments.plan import Run, plan
 from bboxbench.experiments.progress import ProgressFile
 from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.report import write_page
-from bboxbench.experiments.results import LOGS, ResultsFolder, finished_runs, open_results
+from bboxbench.experiments.results import LOGS, ResultsFolder, check_folder, finished_runs, open_results
 from bboxbench.experiments.runtime import start_tensorflow
 from bboxbench.experiments.spec import NETWORK, SweepSpec
 from bboxbench.experiments.tables import comparisons_table, distribution_table, histogram_table, runs_table
@@ -45,6 +45,9 @@ from bboxbench.experiments.views import Views
 from bboxbench.files import write_atomically
 
 __all__ = ["Listener", "Plan", "SweepResult", "plan_sweep", "run_sweep"]
+
+REPORT_RUNS = 20_000
+"""More runs than that get their tables, and a report only when it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ def run_sweep(
     folder = folder or spec.folder()
     threads = start_tensorflow(spec.threads, spec.deterministic)
     _check(spec, execution.save_models)
-    finished_runs(folder, spec, "")  # A folder that holds something else must end it here, too.
+    check_folder(folder, spec)
     dataset = _dataset(spec, listener)
     runs = plan(spec, dataset.sha256)
     data = load_boxes(dataset, spec.validation)
@@ -221,7 +224,8 @@ def run_sweep(
                         views.block_ended()
                     if execution.max_failures and failures >= execution.max_failures:
                         break
-            result = _conclude(results, runs, baselines, _report(folder, dataset, listener))
+            report = _report(folder, dataset, len(results.journal.records), listener)
+            result = _conclude(results, runs, baselines, report)
     if execution.max_failures and failures >= execution.max_failures and result.of_this_plan < len(runs):
         stopped = TooManyFailures(_why_stopped(result, failures, len(runs)))
         stopped.result = result
@@ -301,13 +305,20 @@ def _shared_columns(
     }
 
 
-def _report(folder: Path, dataset: Dataset, listener: Listener) -> tuple[Path, ...]:
+def _report(folder: Path, dataset: Dataset, runs: int, listener: Listener) -> tuple[Path, ...]:
     """The page and all figures; where that fails the sweep stands all the same, and a warning says how to try again.
 
     Raises:
         CannotWrite: disk full, no permission: that is no fault of the drawing, and the next file would not fit, either.
     """
     made: list[Path] = []
+    place = shlex.quote(str(folder))
+    if runs > REPORT_RUNS:
+        listener.warning(
+            f"The report was not made: {runs:,} runs are more than a page is of use for, and take long. "
+            f"bboxbench report {place} makes it all the same."
+        )
+        return ()
     try:
         sweep = read_sweep(folder)
         made.append(write_page(sweep, dataset))
@@ -315,7 +326,6 @@ def _report(folder: Path, dataset: Dataset, listener: Listener) -> tuple[Path, .
     except CannotWrite:
         raise
     except Exception as error:
-        place = shlex.quote(str(folder))
         listener.warning(
             f"The report was not made whole ({one_line(error)}). Try again: bboxbench report {place} makes the page, "
             f"bboxbench plot {place} all the figures."
