@@ -46,7 +46,7 @@ from bboxbench.files import write_atomically
 
 __all__ = ["Listener", "Plan", "SweepResult", "plan_sweep", "run_sweep"]
 
-REPORT_RUNS = 20_000
+REPORT_RUNS = 5000
 """More runs than that get their tables, and a report only when it is asked for."""
 
 
