@@ -37,6 +37,7 @@ COLUMNS = {
     "peak_mb": "resident memory of the driver at its peak, TensorFlow's 500 MB among them",
     "journal_kb": "of the journal, each run",
     "predictions_kb": "of predictions, each run",
+    "tables_kb": "of all tables, each run",
 }
 """What is measured, by its column in driver.csv."""
 
@@ -100,6 +101,7 @@ def sweep(n_test: int, runs: int, data: str) -> dict[str, Any]:
         module.run_sweep(spec, Path(folder) / "results", Watch())
         ended = clock()
         journal = (Path(folder) / "results" / "journal.jsonl").stat().st_size
+        tables = sum(path.stat().st_size for path in (Path(folder) / "results").glob("*.csv"))
         files = [path.stat().st_size for path in (Path(folder) / "results" / "predictions").iterdir()]
     quarter = len(came) // 4
     return {
@@ -111,6 +113,7 @@ def sweep(n_test: int, runs: int, data: str) -> dict[str, Any]:
         "end_seconds": round(ended - came[-1], 1),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "journal_kb": round(journal / len(came) / 1000, 2),
+        "tables_kb": round(tables / len(came) / 1000, 2),
         "predictions_kb": round(sum(files) / len(files) / 1000, 2),
     }
 

@@ -57,6 +57,19 @@ def test_the_page_of_performance_is_the_one_the_measurements_give() -> None:
     )
 
 
+def test_the_page_of_clusters_is_the_one_the_measurements_give() -> None:
+    assert (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8") == script("cluster_page").page(), (
+        "stale: python scripts/cluster_page.py > docs/cluster.md"
+    )
+
+
+def test_every_test_that_the_page_of_clusters_names_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")))
+    written = (ROOT / "tests" / "experiments" / "test_cluster.py").read_text(encoding="utf-8")
+    assert named
+    assert {name for name in named if f"def {name}(" not in written} == set()
+
+
 @pytest.mark.slow
 def test_the_page_of_performance_reads_what_the_benchmark_writes(tmp_path: Path) -> None:
     options = ["--repeats=2", "--steps=1", "--networks=1,2", "--n=100", "--out=training.json"]

@@ -215,6 +215,15 @@ class Driver:
         for line in self._child.stdout:
             yield json.loads(line)
 
+    def events_until(self, kind: str) -> list[dict[str, Any]]:
+        """Those of one kind up to the first of it."""
+        return [next(event for event in self.events() if event["event"] == kind)]
+
+    def kill(self) -> None:
+        """As `kill -9` does."""
+        self._child.kill()
+        self._child.communicate()
+
     def end(self) -> int:
         """Its exit code."""
         self._child.communicate(timeout=60)
@@ -274,6 +283,27 @@ def test_a_killed_worker_lost_nodes_and_one_that_joins_late_change_no_bit(
     lines = (tmp_path / "cluster" / "journal.jsonl").read_text(encoding="utf-8").splitlines()
     assert len({json.loads(line)["run_id"] for line in lines}) == len(lines) == 12
     pd.testing.assert_frame_equal(table(tmp_path / "cluster"), swept_here(spec, tmp_path / "here"), check_exact=True)
+
+
+@pytest.mark.slow
+def test_a_killed_driver_leaves_no_actor_and_its_sweep_goes_on_on_one_machine(
+    cluster: Any, tiny: Any, tmp_path: Path
+) -> None:
+    node = cluster.add_node(num_cpus=1, **NODE)
+    spec = tiny(seeds=3, threads=1, deterministic=True, losses=["mse"])
+    driver = Driver(cluster, spec, tmp_path / "results")
+    rows = [event["run_id"] for event in driver.events_until("run")]
+    assert actors(node)
+    driver.kill()
+    end = time.monotonic() + 60
+    while actors(node) and time.monotonic() < end:
+        time.sleep(0.5)
+    assert actors(node) == []
+    runs = swept_here(spec, tmp_path / "results")
+    assert set(rows) < set(runs["run_id"])
+    lines = (tmp_path / "results" / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len({json.loads(line)["run_id"] for line in lines}) == len(lines) == 3
+    pd.testing.assert_frame_equal(runs, swept_here(spec, tmp_path / "here"), check_exact=True)
 
 
 POISON = """
