@@ -247,7 +247,7 @@ def swept_here(spec: SweepSpec, folder: Path) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_lost_nodes_and_one_that_joins_late_change_no_bit(
+def test_a_killed_worker_lost_nodes_and_one_that_joins_late_change_no_row(
     cluster: Any, tiny: Any, tmp_path: Path
 ) -> None:
     # No loss that diverges: what is trained is what bits are compared of.
