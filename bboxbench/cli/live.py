@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,8 @@ class Progress:
         self.idle = ""
         """What is done where nothing trains."""
         self.seconds_left: Callable[[], float | None] = lambda: None
+        self.lock = threading.Lock()
+        """Held while anything here changes: what stands on a terminal is drawn by a thread of its own."""
 
     @classmethod
     def of(cls, standing: Standing, lines: int = 0) -> Progress:
@@ -100,8 +103,10 @@ class Progress:
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
         width, height = options.max_width, console.size.height - self._spare
-        head = [*self._head(width), _cut(self.trains(), width)]
-        yield Group(*head, *self.table.lines(width, max(1, height - len(head))))
+        with self.lock:
+            head = [*self._head(width), _cut(self.trains(), width)]
+            lines = self.table.lines(width, max(1, height - len(head)))
+        yield Group(*head, *lines)
 
     def _head(self, width: int) -> list[RenderableType]:
         """The bar and the words beside it, or below where they have no room. The bar keeps its width meanwhile."""
@@ -208,23 +213,28 @@ class LiveView(Listener):
     def epoch(self, run: Run, epoch: float) -> None:
         """One epoch further, or a part of one."""
         if self._progress is not None:
-            self._progress.under_way[run.run_id] = (run.seed, epoch)
-            self._forecast.epoch(run.run_id, epoch)
+            with self._progress.lock:
+                self._progress.under_way[run.run_id] = (run.seed, epoch)
+                self._forecast.epoch(run.run_id, epoch)
             if epoch and epoch == int(epoch):
                 self._console.event("epoch", run_id=run.run_id, epoch=int(epoch))
             self._tell()
 
     def finished(self, row: dict[str, Any]) -> None:
         """A line for the run where there is no table, or where it failed."""
-        if self._progress is None:
+        progress = self._progress
+        if progress is None:
             return
-        self._progress.under_way.pop(row["run_id"], None)
-        self._progress.tally.add(row)
-        self._forecast.finished(row["run_id"])
-        if self._progress.tally.done == self._progress.tally.planned:
-            self._progress.idle = "Drawing the report ..."
+        tally = progress.tally
+        # Nothing is printed meanwhile: whoever prints draws the table, too, and waits for the lock.
+        with progress.lock:
+            progress.under_way.pop(row["run_id"], None)
+            tally.add(row)
+            self._forecast.finished(row["run_id"])
+            if tally.done == tally.planned:
+                progress.idle = "Drawing the report ..."
         if self._live is None or row["status"] != "ok":
-            self._console.say(f"[{self._progress.tally.done}/{self._progress.tally.planned}] {run_words(row)}")
+            self._console.say(f"[{tally.done}/{tally.planned}] {run_words(row)}")
         self._console.event("run", **row)
         self._tell()
 

@@ -86,8 +86,10 @@ def _watch(console: Console, standing: Standing) -> None:
             standing.renew()
         console.event("status", **_values(standing))
         return
-    with Live(console=console.stdout, get_renderable=drawn, vertical_overflow="crop", transient=True):
+    # Drawn here and nowhere else: nothing changes while it is drawn.
+    with Live(drawn(), console=console.stdout, auto_refresh=False, vertical_overflow="crop", transient=True) as live:
         while standing.state == "running":
+            live.update(drawn(), refresh=True)
             time.sleep(SECONDS_BETWEEN_LOOKS)
             standing.renew()
 

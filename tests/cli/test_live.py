@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -114,6 +116,32 @@ def test_on_a_terminal_a_table_follows_the_runs_and_only_failures_get_a_line(pla
     assert any(re.search(r"4 of 12 runs, 1 failed, about .* left", line) for line in lines)
     assert any(re.fullmatch(r"  giou +1/3 +1 +0\.950 +0\.950", line.rstrip()) for line in lines)
     assert max(map(cell_len, lines)) <= 80
+
+
+def test_nothing_changes_while_the_table_is_drawn(planned: Plan) -> None:
+    """It is drawn by a thread of its own, which would stumble over what changes meanwhile."""
+    view = LiveView(Console(quiet=True))
+    view.planned(planned)
+    progress = view._progress
+    assert progress is not None
+    draw = progress.table.lines
+    run, during = planned.all_runs[0], []
+
+    def drawn(width: int, most: int | None = None) -> list[Any]:
+        for change in (lambda: view.epoch(run, 1.5), lambda: view.finished(finished(run))):
+            changing = threading.Thread(target=change)
+            changing.start()
+            changing.join(0.2)
+            during.append((changing.is_alive(), len(progress.under_way), progress.tally.done))
+        return draw(width, most)
+
+    progress.table.lines = drawn  # type: ignore[method-assign]
+    RichConsole(file=io.StringIO(), width=80, height=24).print(progress)
+    assert during == [(True, 0, 0), (True, 0, 0)]
+    deadline = time.monotonic() + 20
+    while progress.tally.done == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert progress.tally.done == 1
 
 
 def test_of_a_sweep_that_was_stopped_the_table_remains(planned: Plan) -> None:
