@@ -1,12 +1,13 @@
 """Makes what docs/training.md shows: python scripts/training_pictures.py [NAME ...], some 5 minutes on a quiet machine.
 
 Trains each network of `TRAININGS` by the command that stands on the page, in build/training, and copies strips and
-films to docs/images/training; what a command printed goes to docs/data/training-NAME.txt. The last name, ``predict``,
+films to docs/images/training; what a command printed goes to docs/data/training-NAME.txt and into the page. The last name, ``predict``,
 asks the network of ``mse`` about test pictures that were enlarged and saved as JPEG.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from PIL import Image
 from bboxbench.data_gen import open_dataset
 
 ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "training.md"
 IMAGES, SAID, WORK = ROOT / "docs" / "images" / "training", ROOT / "docs" / "data", ROOT / "build" / "training"
 
 TRAININGS = {
@@ -75,6 +77,17 @@ def main(names: list[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     for name in names or (*TRAININGS, "predict"):
         predict() if name == "predict" else train(name)
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def filled(page: str) -> str:
+    """The page with what every command printed, as docs/data has it."""
+
+    def block(match: re.Match[str]) -> str:
+        said = (SAID / f"training-{match[1]}.txt").read_text(encoding="utf-8")
+        return f"<!-- printed: {match[1]} -->\n```text\n{said}```"
+
+    return re.sub(r"<!-- printed: (\S+) -->\n```text\n.*?```", block, page, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

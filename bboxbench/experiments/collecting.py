@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bboxbench.errors import FolderConflict, InputError, read_errors, write_errors
+from bboxbench.experiments.best_of_cells import model_file, superseded
 from bboxbench.experiments.journal import read_records
 from bboxbench.experiments.recorded import read_manifest
 from bboxbench.experiments.results import (
@@ -211,11 +212,8 @@ def _take(folder: Path, record: dict[str, Any], results: ResultsFolder) -> None:
 
 def _keep_best_models(results: ResultsFolder) -> None:
     """Of the models that were the best of a cell in one sweep each, the best of all stays."""
-    if any(record.get("model_kept") == "best" for record in results.journal.records):
-        from bboxbench.experiments.kept_models import superseded  # which brings Keras
-
-        for run_id in superseded(results.journal.records):
-            _remove(results.path / MODELS / f"{run_id}.keras")
+    for run_id in superseded(results.journal.records):
+        _remove(model_file(results.path, run_id))
 
 
 def _copy(file: Path, place: Path) -> None:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from bboxbench.errors import InputError, write_errors
-from bboxbench.experiments.cells import CELL
-from bboxbench.experiments.saving import SUFFIX, model_bytes, trained_network, why_not_loadable
+from bboxbench.experiments.best_of_cells import BestOfCells, cell_of, model_file, superseded
+from bboxbench.experiments.saving import model_bytes, trained_network, why_not_loadable
 from bboxbench.experiments.spec import NETWORK
 from bboxbench.files import make_folder, write_atomically
 
@@ -24,75 +24,10 @@ if TYPE_CHECKING:
     from bboxbench.experiments.spec import SweepSpec
     from bboxbench.experiments.training import TrainedRun
 
-__all__ = ["BestOfCells", "KeptModels", "check_savable", "model_file", "superseded"]
+__all__ = ["KeptModels", "check_savable"]
 
 NAMED = 3
 """So many runs are named in a warning, not more."""
-
-
-def model_file(folder: Path, run_id: str) -> Path:
-    """Where the model of a run lies in the results folder ``folder``."""
-    return folder / "models" / f"{run_id}{SUFFIX}"
-
-
-def _cell(record: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(record["row"].get(name) for name in CELL)
-
-
-def validated(record: dict[str, Any]) -> float | None:
-    """Mean IoU on the validation pictures of the network that a run ended with; None where there is no such network.
-
-    Args:
-        record: a journal's line.
-    """
-    epochs, row = record["epochs"], record["row"]
-    if row["status"] != "ok" or row.get("outcome") == "diverged" or not epochs:
-        return None
-    value = epochs[(row.get("kept_epoch") or len(epochs)) - 1].get("val_mean_iou")
-    return None if value is None else float(value)
-
-
-class BestOfCells:
-    """The best run of each cell among those seen so far, in whatever order they come.
-
-    Of two that are equal it is the one with the lower seed; of one cell and seed the later counts, as after a loss of
-    one's own was edited.
-    """
-
-    def __init__(self, records: Iterable[dict[str, Any]] = ()) -> None:
-        self._cells: dict[tuple[Any, ...], dict[int, tuple[float, str]]] = defaultdict(dict)
-        for record in records:
-            self.add(record)
-
-    def add(self, record: dict[str, Any]) -> str | None:
-        """See one more run; gives the run_id of the best of its cell, None where there is none yet."""
-        row = record["row"]
-        runs = self._cells[_cell(record)]
-        score = validated(record)
-        if score is None:
-            runs.pop(row["seed"], None)
-        else:
-            runs[row["seed"]] = (score, record["run_id"])
-        return self._best(runs)
-
-    @property
-    def run_ids(self) -> set[str]:
-        """Of the best of every cell."""
-        return {best for runs in self._cells.values() if (best := self._best(runs)) is not None}
-
-    @staticmethod
-    def _best(runs: dict[int, tuple[float, str]]) -> str | None:
-        return max(((score, -seed, run_id) for seed, (score, run_id) in runs.items()), default=(0, 0, None))[2]
-
-
-def superseded(records: Sequence[dict[str, Any]]) -> list[str]:
-    """The runs whose model was kept as the best of its cell, and is no more, as after sweeps were merged.
-
-    Args:
-        records: of a journal.
-    """
-    best = BestOfCells(records).run_ids
-    return [r["run_id"] for r in records if r.get("model_kept") == "best" and r["run_id"] not in best]
 
 
 def check_savable(run: Run, spec: SweepSpec, which: str, width: int, height: int) -> None:
@@ -155,7 +90,7 @@ class KeptModels:
                 self._remove(run_id)
             for record in records:
                 if record.get("model_kept") == "best" and record["run_id"] in self._best.run_ids:
-                    self._as_best[_cell(record)].add(record["run_id"])
+                    self._as_best[cell_of(record)].add(record["run_id"])
         self._warn_of_missing(records)
 
     def write(self, trained: TrainedRun, record: dict[str, Any]) -> None:
@@ -190,7 +125,7 @@ class KeptModels:
         """
         if record.get("model_kept") != "best":
             return
-        same_cell = self._as_best[_cell(record)]
+        same_cell = self._as_best[cell_of(record)]
         for run_id in same_cell - {record["run_id"]}:
             self._remove(run_id)
         same_cell.clear()

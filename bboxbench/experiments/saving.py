@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.errors import InputError, one_line, read_errors, write_errors
+from bboxbench.experiments.best_of_cells import MODEL_SUFFIX
 from bboxbench.experiments.fit import untrained  # which also makes the built-in network's layers known to Keras
 from bboxbench.files import write_atomically
 
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
     from bboxbench.experiments.plan import Run
     from bboxbench.experiments.spec import SweepSpec
 
-__all__ = ["SUFFIX", "load_model", "model_bytes", "save_model", "trained_network", "why_not_loadable"]
-
-SUFFIX = ".keras"
-"""How the name of a model's file ends: Keras goes by it."""
+__all__ = ["load_model", "model_bytes", "save_model", "trained_network", "why_not_loadable"]
 
 LAMBDA = "it has a Lambda layer, so code of its own, which is never run. Save it with a registered layer instead."
 
@@ -55,7 +53,7 @@ def model_bytes(model: Any) -> bytes:
         InputError: a layer of it cannot say how to make it again.
     """
     with write_errors(tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"model{SUFFIX}"
+        path = Path(folder) / f"model{MODEL_SUFFIX}"
         try:
             keras.saving.save_model(model, path)
         except (NotImplementedError, TypeError, ValueError) as error:
@@ -89,8 +87,8 @@ def load_model(path: Path | str) -> Any:
     path = Path(path)
     with read_errors(path), path.open("rb") as stream:
         whole = zipfile.is_zipfile(stream)
-    if path.suffix != SUFFIX or not whole:
-        raise InputError(f"Expected a model saved by Keras 3, a {SUFFIX} file. Received: {path}, which is none.")
+    if path.suffix != MODEL_SUFFIX or not whole:
+        raise InputError(f"Expected a model saved by Keras 3, a {MODEL_SUFFIX} file. Received: {path}, which is none.")
     try:
         if _has_code(path):
             raise InputError(f"Cannot load {path}: {LAMBDA}")
@@ -125,7 +123,7 @@ def why_not_loadable(model: Any) -> str:
     try:
         content = model_bytes(model)
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"model{SUFFIX}"
+            path = Path(folder) / f"model{MODEL_SUFFIX}"
             path.write_bytes(content)
             load_model(path)
     except InputError as error:
