@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from disturbed_sweeps import EXACT, run, words
+from disturbed_sweeps import EXACT, STARTED, run, words
 
 from bboxbench.data_gen import Dataset
 
@@ -21,6 +22,20 @@ def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     code, _, err = run(words(pictures, place / "r", losses="mse,giou", seeds=2), place)
     assert code == 0, err
     return place / "r"
+
+
+@pytest.fixture(autouse=True)
+def nothing_outlives_its_test() -> Iterator[None]:
+    """A test that fails half-way leaves no sweep behind that trains on."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.kill()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        process.wait()
 
 
 @pytest.fixture

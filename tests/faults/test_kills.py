@@ -102,21 +102,21 @@ class Pace:
     """From the first run of a block to its last."""
 
 
-def wait_until(done: Callable[[], object], driver: Driver) -> bool:
-    """Whether it came to pass before the driver ended."""
+def wait_until(done: Callable[[], object], driver: Driver, look: float = 0.002) -> bool:
+    """Whether it came to pass before the driver ended; looked at every so many seconds."""
     deadline = time.monotonic() + PATIENCE
     while driver.alive():
         if done():
             return True
         assert time.monotonic() < deadline, driver.heard
-        time.sleep(0.001)
+        time.sleep(look)
     return False
 
 
 def paced(arguments: list[str], cwd: Path) -> Pace:
     """Let a sweep run to its end and look at the clock."""
     driver, pace = Driver(arguments, cwd), Pace()
-    assert wait_until(driver.worker, driver)
+    assert wait_until(driver.worker, driver, 0.05)
     worker_started = time.monotonic() - driver.started
     code, err = driver.end()
     assert code == 0, err
@@ -188,7 +188,7 @@ class Disturbance:
         if victim == "driver":
             self.end_driver()
             return True
-        if not wait_until(driver.worker, driver):
+        if not wait_until(driver.worker, driver, 0.05):
             return False
         written, planned = len(lines(self.folder)), driver.count("plan")
         worker = driver.worker()
@@ -203,7 +203,7 @@ class Disturbance:
         """A random moment of a phase; False where the driver ended before."""
         if phase == "start-up":
             length = self.pace.start_up if victim == "driver" else self.pace.worker
-            begun = victim == "driver" or wait_until(driver.worker, driver)
+            begun = victim == "driver" or wait_until(driver.worker, driver, 0.05)
         else:
             length = self.pace.block if phase == "training" else self.pace.writing
             begun = wait_until(lambda: driver.count("plan"), driver) and self.wait_for_other_block(victim, driver)

@@ -24,6 +24,9 @@ EXACT = {
 }
 """Runs of a second whose bits are promised: what disturbs them must leave every digit as it was."""
 
+STARTED: list[subprocess.Popen[str]] = []
+"""What a test started; what of it is alive when the test ends, however that ends, is ended too."""
+
 PATIENCE = 900.0
 """Seconds that one process may take, on a machine with much else to do: a hang must end, and nothing else."""
 
@@ -51,7 +54,9 @@ def start(arguments: list[str], cwd: Path, **options: Any) -> subprocess.Popen[s
             signal.signal(number, signal.SIG_DFL)
         before()
 
-    return subprocess.Popen([sys.executable, "-m", "bboxbench", *arguments], cwd=cwd, preexec_fn=restore, **given)
+    command = [sys.executable, "-m", "bboxbench", *arguments]
+    STARTED.append(subprocess.Popen(command, cwd=cwd, preexec_fn=restore, **given))
+    return STARTED[-1]
 
 
 def finish(process: subprocess.Popen[str], seconds: float = PATIENCE) -> tuple[int, str, str]:
