@@ -87,10 +87,17 @@ class RayCluster:
         self._starts: dict[str, int] = {}
         self._pictures: Any = None
         self._useful = time.monotonic()
+        self._looked, self._known = -math.inf, list[dict[str, Any]]()
         self._stack = ExitStack()
 
     def __enter__(self) -> RayCluster:
-        self._ray = self._stack.enter_context(connected(self._execution.address))
+        with ExitStack() as stack:
+            self._ray = stack.enter_context(connected(self._execution.address))
+            self._prepare()
+            self._stack = stack.pop_all()
+        return self
+
+    def _prepare(self) -> None:
         self._actor_class = self._ray.remote(ClusterActor)
         dataset = self._dataset
         with read_errors(dataset.folder):
@@ -106,7 +113,6 @@ class RayCluster:
             keep_weights=self._execution.keep_weights,
             actors=1,
         )
-        return self
 
     def __exit__(self, *error: object) -> None:
         with self._stack:
@@ -116,8 +122,9 @@ class RayCluster:
         """As `bboxbench.experiments.execution.Executor.estimate`: timed by the first actor that is ready."""
         if not pending:
             return Estimate(0.0, {})
+        blocks = len(blocks_to_train(self._spec, pending, {run.run_id for run in pending}))
         while not (ready := [hand for hand in self._hands if hand.state == "ready"]):
-            self._hire(len(blocks_to_train(self._spec, pending, {run.run_id for run in pending})))
+            self._hire(blocks)
             for hand in self._heard():
                 self._settle(hand)
             for hand in self._ended():
@@ -157,6 +164,8 @@ class RayCluster:
                         # What nobody waits for any more has come before.
                         elif due.pop(answer.run.run_id, None):
                             yield answer
+                    if hand.state == "ready":
+                        self._take_off(hand, due)
                 for hand in self._ended():
                     yield from self._bury(hand, waiting, due)
         finally:
@@ -164,7 +173,14 @@ class RayCluster:
 
     def _seats(self) -> list[Seats]:
         """Of the nodes that are there now and can train."""
-        return [seats for seats in seats_of(self._ray.nodes(), self._spec.threads) if seats.node not in self._unfit]
+        return [seats for seats in seats_of(self._nodes(), self._spec.threads) if seats.node not in self._unfit]
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        """As ``ray.nodes()``, which asks the head, gave them a moment ago."""
+        now = time.monotonic()
+        if now >= self._looked + LOOK_SECONDS:
+            self._known, self._looked = self._ray.nodes(), now
+        return self._known
 
     def _hire(self, waiting: int) -> None:
         """Start actors where there is room, as many as there are blocks for; nodes that joined since are among them.
@@ -230,9 +246,16 @@ class RayCluster:
         try:
             yield self._ray.get(next(hand.awaits))
         except StopIteration:
-            hand.block, hand.awaits, hand.state = None, None, "ready"
+            hand.awaits, hand.state = None, "ready"
         except self._ray.exceptions.RayError as error:
             self._doubt(hand, error)
+
+    def _take_off(self, hand: _Hand, due: dict[str, Run]) -> None:
+        """A block has come to its end; one without all of its runs has not."""
+        if hand.block and any(run.run_id in due for run in hand.block.runs):
+            hand.state, hand.reason = "raised", "it came to its end without all of its runs"
+        else:
+            hand.block = None
 
     def _settle(self, hand: _Hand) -> None:
         """What became of an actor that is not training."""
@@ -287,7 +310,7 @@ class RayCluster:
     def _ended(self) -> list[_Hand]:
         """The actors of which it is known that they will not answer any more."""
         now, timeout = time.monotonic(), self._execution.timeout
-        alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
+        alive = {node["NodeID"] for node in self._nodes() if node["Alive"]}
         ended = []
         for hand in self._hands:
             if hand.seats.node not in alive:
