@@ -73,8 +73,6 @@ def connected(address: str) -> Iterator[Any]:
     """
     # Ray says on stderr, of every driver, that it will leave CUDA_VISIBLE_DEVICES alone one day.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # What its core writes of every try to connect; the last one's error is said in one line below.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
     except ModuleNotFoundError as error:
