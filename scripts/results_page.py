@@ -34,7 +34,7 @@ settings never meet in one folder.
 | `runs.csv`, `distribution.csv`, `comparisons.csv`, `epochs.csv`, `iou_histogram.csv` | made anew from the journal while runs finish |
 | `baselines.csv` | made from the data set at the start of every sweep |
 | `logs/<run_id>.log` | of a run that failed: its error, where it arose, and what the process that trained it wrote meanwhile |
-| `models/<run_id>.keras` | trained networks, where `--save-models` asked for them |
+| `models/<run_id>.keras` | trained networks, where [`--save-models`](training.md) asked for them |
 | `progress.json` | how far a running sweep is, renewed every few seconds: what [`bboxbench status`](watching.md) reads |
 | `report/index.html` | [the report](report.md), made at the end; `bboxbench report` makes it anew |
 | `report/*.png`, `report/*.svg` | [the figures](figures.md), made at the end, `box_accuracy.png` after every block; `bboxbench plot` draws one anew |
