@@ -102,9 +102,10 @@ renew the tables now and then. It was measured with a trainer that returns at on
 
 {table}
 
-`first` and `last`: runs a second over the first and last quarter; they do not fall as runs add up, since tables are renewed
-for a twentieth of the time at most. The end is tables, and up to 5,000 runs the report; more get it when
-`bboxbench report DIR` is called. Boxes were drawn at random, which compress worse than those of trained networks. {machine}
+`first` and `last`: runs a second over the first and last quarter. Tables and the figure of a running sweep are renewed for a
+twentieth of the time each, so that they slow down no more as runs add up. The end is tables, and up to 5,000 runs the
+report, which takes most of it and of the memory; more runs get one when `bboxbench report DIR` is called. Boxes were drawn
+at random, which compress worse than those of trained networks. {machine}
 
 Reckoned from it for 1,000,000 runs of the default preset ({n_train:,} pictures, {epochs} epochs, {n_test:,} test pictures):
 
@@ -118,13 +119,13 @@ Reckoned from it for 1,000,000 runs of the default preset ({n_train:,} pictures,
 | the driver's memory | {memory:.0f} GB | {memory_kb:.0f} kB a run, and what tables take while they are made |
 | the driver alone | {hours:.0f} hours | {rate:.0f} runs a second |
 
-**Where the driver saturates**: at {rate:.0f} runs a second it takes in what {nodes:,.0f} nodes of two cores train. More nodes
-wait for it, and lose nothing. Three ways out: fewer test pictures (`generate --n`; with 1,000 it takes {small_rate:.0f} a
-second), a faster disk, or sweeps of some of the seeds each with a driver of its own, which `bboxbench collect` makes one of.
+**Where the driver saturates**: at {rate:.0f} runs a second it takes in what {nodes:,.0f} nodes of two cores train. More nodes wait for it, and
+lose nothing. Three ways out: fewer test pictures (`generate --n`; with 1,000 it takes {small_rate:.0f} a second), a faster disk, or
+sweeps of some of the seeds with a driver each, which `bboxbench collect` makes one of.
 
-Three things to know before: a sweep reads its plan whole (some minutes for a million), so part it by seeds; resuming reads
-every file of predictions to compare its hash, {predictions:,.0f} GB here; and a folder with a million files wants a file
-system that likes that, as ext4 or XFS do.
+Three things to know before: a sweep reads its plan whole ({plan_minutes:.0f} minutes, at the rate of the last row), so part it by seeds;
+resuming reads every file of predictions to compare its hash, {predictions:,.0f} GB here; and a folder with a million files wants a
+file system that likes that, as ext4 or XFS do.
 """
 
 
@@ -133,7 +134,7 @@ def page(data: Path = DATA) -> str:
     if not (data / "driver.csv").exists():
         return HOW
     with (data / "driver.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+        rows = [{name: float(value or "nan") for name, value in row.items()} for row in csv.DictReader(stream)]
     return f"{HOW}\n{_measured(rows, json.loads((data / 'training.json').read_text(encoding='utf-8')))}"
 
 
@@ -141,6 +142,7 @@ def _measured(rows: list[dict[str, float]], training: dict[str, Any]) -> str:
     full = max((row for row in rows if row["n_test"] == PICTURES["test"]), key=lambda row: row["runs"])
     small = max((row for row in rows if row["n_test"] != PICTURES["test"]), key=lambda row: row["runs"])
     least = min((row for row in rows if row["n_test"] == small["n_test"]), key=lambda row: row["runs"])
+    # The larger one is past the size that gets a report, which would hide what the driver itself takes.
     memory_kb = (small["peak_mb"] - least["peak_mb"]) * 1000 / (small["runs"] - least["runs"])
     step, look = (_milliseconds(training, evaluate) for evaluate in (False, True))
     seen = EPOCHS * PICTURES["validation"] + PICTURES["test"]
@@ -148,7 +150,7 @@ def _measured(rows: list[dict[str, float]], training: dict[str, Any]) -> str:
     core_hours = RUNS * run_seconds * 2 / 3600
     return MEASURED.format(
         table=_table(rows),
-        machine="Measured on 2 cores that had other work as well: an idle machine is faster.",
+        machine="Measured on 2 cores under a load of 12\nto 17 from other work, which is also why rates differ from row to row: an idle machine is several times as fast.",
         n_train=PICTURES["train"],
         n_test=PICTURES["test"],
         epochs=EPOCHS,
@@ -165,6 +167,7 @@ def _measured(rows: list[dict[str, float]], training: dict[str, Any]) -> str:
         hours=RUNS / full["last_rate"] / 3600,
         rate=full["last_rate"],
         small_rate=small["last_rate"],
+        plan_minutes=small["plan_seconds"] / small["runs"] * RUNS / 60,
         nodes=full["last_rate"] * run_seconds,
     )
 

@@ -353,10 +353,10 @@ def test_where_a_node_says_it_has_gpus_each_actor_sees_one_of_its_own(
     from bboxbench.experiments.cluster import RayCluster
 
     # No machine of the tests has a GPU: Ray takes the node's word, and TensorFlow trains on the processor.
-    without, having = cluster.add_node(num_cpus=1, **NODE), cluster.add_node(num_cpus=1, num_gpus=2, **NODE)
+    without = cluster.add_node(num_cpus=1, **NODE)
+    cluster.add_node(num_cpus=1, num_gpus=2, **NODE)
     spec = tiny(seeds=2, threads=1, epochs=1, losses=["mse"])
     runs = plan(spec, small_dataset.sha256)
-
     seen: list[str] = []
     with RayCluster(Execution(cluster="ray", address=cluster.address), spec, small_dataset) as executor:
         trained = []
