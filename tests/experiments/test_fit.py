@@ -126,11 +126,13 @@ def test_another_seed_trains_another_network(tiny: Any, data: TrainingData) -> N
 
 
 def test_every_epoch_is_reported_and_recorded(tiny: Any, data: TrainingData) -> None:
-    heard: list[tuple[str, int]] = []
+    heard: list[tuple[str, float]] = []
     spec = tiny(losses=["mse"], seeds="1-1", epochs=3)
     (run,) = plan(spec, data.sha256)
     (result,) = FitEngine(spec).train(Block(1, (run,)), data, lambda r, e: heard.append((r.run_id, e)))
-    assert heard == [(run.run_id, 1), (run.run_id, 2), (run.run_id, 3)]
+    # On a slow machine there are signs of life between them, and the last number comes again.
+    whole = dict.fromkeys(told for told in heard if told[1] == int(told[1]))
+    assert list(whole) == [(run.run_id, 1), (run.run_id, 2), (run.run_id, 3)]
     assert [row["epoch"] for row in result.epochs] == [1, 2, 3]
     assert all(0 <= row["val_mean_iou"] <= 1 and row["train_loss"] > 0 for row in result.epochs)
 
