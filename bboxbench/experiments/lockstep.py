@@ -24,6 +24,7 @@ from bboxbench.data_gen.normalisation import LEVELS
 from bboxbench.errors import one_line
 from bboxbench.experiments.chunks import by_optimizer, chunks
 from bboxbench.experiments.convolution import Geometry, Window
+from bboxbench.experiments.custom_gradients import gradients_forgotten
 from bboxbench.experiments.early_stopping import EarlyStopping
 from bboxbench.experiments.fit import untrained
 from bboxbench.experiments.memory import MemoryNeed, available_bytes
@@ -212,7 +213,8 @@ class LockstepEngine:
         error = trace = ""
         whole = len(runs) == 1
         try:
-            self._train_together(results, data, window, on_epoch)
+            with gradients_forgotten():
+                self._train_together(results, data, window, on_epoch)
         except Exception as raised:
             error, trace = one_line(raised), traceback.format_exc()
             if self._spec.deterministic and isinstance(raised, tf.errors.ResourceExhaustedError):

@@ -340,3 +340,23 @@ def test_the_manifest_decides_whether_the_window_may_be_used(letters: Dataset, d
     (result,) = engine_results(LockstepEngine(spec), [run], dataclasses.replace(data, test=test, plain=False))
     model = fitted(spec, run, data, 1)
     assert np.abs(np.asarray(result.predictions) - predict(model, noisy)).max() < 1e-4
+
+
+def test_a_trained_block_leaves_no_graph_behind(letters: Dataset, data: TrainingData) -> None:
+    """TensorFlow's registry of gradients would hold each with its weights, for as long as the process lives."""
+    import gc
+
+    from tensorflow.python.framework import ops
+
+    def held() -> tuple[int, int]:
+        gc.collect()
+        graphs = sum(type(each).__name__ == "FuncGraph" for each in gc.get_objects())
+        return len(ops.gradient_registry._registry), graphs
+
+    spec = spec_of(letters, seeds=1, epochs=1, losses=["mse"])
+    engine_results(LockstepEngine(spec), plan(spec, ""), data)
+    gradients, graphs = held()
+    engine_results(LockstepEngine(spec), plan(spec, ""), data)
+    again, left = held()
+    assert again == gradients
+    assert left <= graphs
