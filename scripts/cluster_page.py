@@ -150,7 +150,7 @@ def _measured(rows: list[dict[str, float]], training: dict[str, Any]) -> str:
     core_hours = RUNS * run_seconds * 2 / 3600
     return MEASURED.format(
         table=_table(rows),
-        machine="Measured on 2 cores under a load of 12\nto 17 from other work, which is also why rates differ from row to row: an idle machine is several times as fast.",
+        machine="Measured on 2 cores under a load of 12\nto 17 from other work, which is also why rates differ from row to row: an idle machine is faster.",
         n_train=PICTURES["train"],
         n_test=PICTURES["test"],
         epochs=EPOCHS,
