@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from disturbed_sweeps import EXACT, STARTED, run, words
+from disturbed_sweeps import STARTED, run, words
+
+FOUR = {"losses": "mse,giou", "seeds": 2, "isolation": "none"}
 
 from bboxbench.data_gen import Dataset
 
@@ -19,7 +21,7 @@ def pictures(small_dataset: Dataset) -> Path:
 def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of mse and giou under two seeds that nothing disturbed: what every other one must end as."""
     place = tmp_path_factory.mktemp("undisturbed")
-    code, _, err = run(words(pictures, place / "r", losses="mse,giou", seeds=2), place)
+    code, _, err = run(words(pictures, place / "r", **FOUR), place)
     assert code == 0, err
     return place / "r"
 
@@ -40,6 +42,11 @@ def nothing_outlives_its_test() -> Iterator[None]:
 
 @pytest.fixture
 def four_runs(pictures: Path, tmp_path: Path) -> list[str]:
-    """The command of the same sweep into another folder, ``r`` of the test's own."""
-    assert EXACT["deterministic"]
-    return words(pictures, tmp_path / "r", losses="mse,giou", seeds=2)
+    """The command of the same sweep into another folder, ``r`` of the test's own, without a worker process."""
+    return words(pictures, tmp_path / "r", **FOUR)
+
+
+@pytest.fixture
+def four_runs_apart(four_runs: list[str]) -> list[str]:
+    """The same with a worker process, as it is by default."""
+    return [*four_runs, "--isolation", "process"]

@@ -24,12 +24,12 @@ print("jumping", file=open(__file__ + ".seen", "a"))
 
 
 @pytest.mark.slow
-def test_a_wall_clock_that_jumps_changes_nothing(four_runs: list[str], undisturbed: Path, tmp_path: Path) -> None:
+def test_a_wall_clock_that_jumps_changes_nothing(four_runs_apart: list[str], undisturbed: Path, tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(JUMPING, encoding="utf-8")
     search = os.pathsep.join(filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")]))
     # A timeout by the wall clock would end the worker in the first jump.
-    command = [*four_runs, "--timeout", "100"]
+    command = [*four_runs_apart, "--timeout", "100"]
     code, _, err = run(command, tmp_path, env=quiet_environment(PYTHONPATH=search))
     assert code == 0, err
     assert "Warning" not in err

@@ -22,6 +22,7 @@ from disturbed_sweeps import (
 
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import CannotWrite
+from bboxbench.experiments.execution import Execution
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.sweep import run_sweep
@@ -118,20 +119,21 @@ class FillsUp(Listener):
 
 @pytest.mark.slow
 def test_wherever_a_disk_fills_up_what_was_finished_stays(
-    small_dataset: Dataset, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_dataset: Dataset, disk: Path, tmp_path: Path
 ) -> None:
     """After each run: no room, room for a part of the predictions, for them but no line, for some of the tables."""
     values = {"losses": ["mse", "giou"], "initializers": ["glorot_uniform"], "optimizers": ["adam:0.0005"], "seeds": 2}
     spec = SweepSpec.from_preset("quick", data=str(small_dataset.folder), epochs=1, batch_sizes=6, **values)
-    run_sweep(spec, tmp_path / "undisturbed")
+    here = Execution("none")
+    run_sweep(spec, tmp_path / "undisturbed", execution=here)
     folder = disk / "r"
     for after, leave in ((0, 0), (1, 4096), (2, 8192), (3, 20_000)):
         listener = FillsUp(disk, after - len(lines(folder)), leave)
         with pytest.raises(CannotWrite, match="no space is left"):
-            run_sweep(spec, folder, listener)
+            run_sweep(spec, folder, listener, execution=here)
         (disk / "filler").unlink()
         assert len(lines(folder)) in (after, after + 1)
-    result = run_sweep(spec, folder)
+    result = run_sweep(spec, folder, execution=here)
     assert len(result.runs) == 4
     assert_alike(folder, tmp_path / "undisturbed")
     assert left_over(folder) == []
