@@ -182,14 +182,18 @@ def run_sweep(
     data = load_boxes(dataset, spec.validation)
     sizes = (len(data.train.boxes), len(data.validation.boxes), len(data.test.boxes))
     kept = finished_runs(folder, spec, dataset.sha256)
-    done = {run_id for run_id, status in kept.items() if status == "ok" or not retry_failed}
-    pending = [run for run in runs if run.run_id not in done]
-    wanted = {run.run_id for run in pending}
+    done, pending = _parted(runs, kept, retry_failed)
     machine = environment(threads, spec.deterministic)
     asked = asked_for(runs)
     with make_executor(execution, spec, dataset, data, listener.warning) as executor:
         what = _plan(spec, runs, pending, sizes, threads, executor.estimate(pending))
         with open_results(folder, spec, dataset.sha256, machine, listener.warning, asked) as results:
+            if any(kept.get(r["run_id"]) != r["row"]["status"] for r in results.journal.records):
+                # Before the folder was claimed another driver may have finished runs.
+                kept = finished_runs(folder, spec, dataset.sha256)
+                done, pending = _parted(runs, kept, retry_failed)
+                what = replace(what, finished=len(runs) - len(pending))
+            wanted = {run.run_id for run in pending}
             if lost := [r["run_id"] for r in results.journal.records if r["run_id"] not in kept]:
                 which = ", ".join(lost)
                 listener.warning(
@@ -231,6 +235,12 @@ def run_sweep(
         stopped.result = result
         raise stopped
     return result
+
+
+def _parted(runs: list[Run], kept: dict[str, str], retry_failed: bool) -> tuple[set[str], list[Run]]:
+    """The run_ids of the folder that are done with, and the runs of the plan that are not."""
+    done = {run_id for run_id, status in kept.items() if status == "ok" or not retry_failed}
+    return done, [run for run in runs if run.run_id not in done]
 
 
 def _progress(folder: Path, runs: list[Run], finished: dict[str, str], what: Plan) -> ProgressFile:

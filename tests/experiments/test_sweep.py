@@ -4,6 +4,7 @@ import importlib
 import json
 import linecache
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from bboxbench.data_gen import Dataset, DatasetSpec, generate, open_dataset
 from bboxbench.errors import FolderConflict, InputError
 from bboxbench.experiments import in_process, tables
 from bboxbench.experiments.estimate import Estimate
+from bboxbench.experiments.in_process import InProcess
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.own_loss import ORDINARY
+from bboxbench.experiments.plan import Run
 from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.results import read_predictions
 from bboxbench.experiments.spec import SweepSpec
@@ -142,6 +145,23 @@ def test_a_sweep_stopped_and_taken_up_again_ends_like_an_undisturbed_one(
     assert len(second.trained) == 3
     assert "set aside" in second.warnings[0]
     pd.testing.assert_frame_equal(runs_of(tmp_path / "r"), runs_of(undisturbed.folder), rtol=1e-4, atol=1e-4)
+
+
+def test_what_another_driver_finished_before_the_folder_was_claimed_is_not_trained_again(
+    tiny: Any, undisturbed: SweepResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(self: InProcess, pending: list[Run]) -> Estimate:
+        assert len(pending) == 4
+        shutil.copytree(undisturbed.folder, tmp_path / "r")
+        return Estimate(0.0, {})
+
+    monkeypatch.setattr(InProcess, "estimate", meanwhile)
+    heard = Counting()
+    result = sweep_here(tiny(), tmp_path / "r", heard)
+    assert (heard.trained, heard.warnings) == ([], [])
+    journals = [(folder / "journal.jsonl").read_bytes() for folder in (tmp_path / "r", undisturbed.folder)]
+    assert journals[0] == journals[1]
+    assert len(result.runs) == 4
 
 
 def test_a_finished_sweep_trains_nothing_and_longer_axes_add_to_it(tiny: Any, tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from disturbed_sweeps import STARTED, run, words
 
-FOUR = {"losses": "mse,giou", "seeds": 2, "isolation": "none"}
-
 from bboxbench.data_gen import Dataset
+
+FOUR = {"losses": "mse,giou", "seeds": 2, "isolation": "none"}
+"""Two losses under two seeds, in the driver's own process."""
 
 
 @pytest.fixture(scope="session")

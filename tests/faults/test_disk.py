@@ -118,9 +118,7 @@ class FillsUp(Listener):
 
 
 @pytest.mark.slow
-def test_wherever_a_disk_fills_up_what_was_finished_stays(
-    small_dataset: Dataset, disk: Path, tmp_path: Path
-) -> None:
+def test_wherever_a_disk_fills_up_what_was_finished_stays(small_dataset: Dataset, disk: Path, tmp_path: Path) -> None:
     """After each run: no room, room for a part of the predictions, for them but no line, for some of the tables."""
     values = {"losses": ["mse", "giou"], "initializers": ["glorot_uniform"], "optimizers": ["adam:0.0005"], "seeds": 2}
     spec = SweepSpec.from_preset("quick", data=str(small_dataset.folder), epochs=1, batch_sizes=6, **values)
