@@ -50,6 +50,7 @@ def learned_by_heart(
     epochs: Sequence[dict[str, Any]],
     iou_threshold: float = 0.5,
     finite: bool = True,
+    known: Sequence[str] = (),
 ) -> ByHeart:
     """Judge a network by the pictures that it was to learn by heart.
 
@@ -61,6 +62,7 @@ def learned_by_heart(
         epochs: a row an epoch, with ``val_mean_iou`` over these pictures.
         iou_threshold: in (0, 1]; a box with at least this IoU is right.
         finite: whether every loss and weight stayed finite.
+        known: names of `ADVICE` that the network's own setting asks for, before any that its boxes suggest.
     """
     overlap = iou(y_true, y_pred)
     right, count, tried = int((overlap >= iou_threshold).sum()), len(overlap), len(epochs)
@@ -86,7 +88,8 @@ def learned_by_heart(
     what = ", ".join(word for word in (found.outcome, found.symptom) if word)
     # It was not told to learn anything that it had not seen: what concerns other pictures does not help here.
     beside = {ADVICE[name] for name in ("overfit ten", "training pictures", "ceiling", "seeds", "metric")}
-    advice = tuple(each for each in found.advice if each not in beside)[:MOST_ADVICE]
+    every = (*(ADVICE[name] for name in known), *found.advice, ADVICE["tune rate"])
+    advice = tuple(each for each in dict.fromkeys(every) if each not in beside)[:MOST_ADVICE]
     if finite and _rising(epochs):
         meaning = (
             f"It was still getting better: give it longer first, with --epochs {3 * tried}, or a higher learning rate. "

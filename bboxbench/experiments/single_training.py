@@ -41,6 +41,8 @@ EPOCHS_BY_HEART = 300
 """How often a network may see a few pictures until it knows them by heart; most take less than half."""
 REDRAW_SECONDS = 5.0
 """How often the strip on disk is renewed while training goes on."""
+SLOW_ADADELTA = 0.1
+"""A rate below is not the paper's 1.0; Keras's own is 0.001."""
 RECORD = "train.json"
 """The file by which a folder is known as one of `train_single`."""
 FILES = (RECORD, "epochs.csv", "strip.png", "film.gif", "model.keras")
@@ -205,7 +207,15 @@ def _concluded(trained: TrainedRun, spec: SweepSpec, data: TrainingData, folder:
         size, threshold = (data.width, data.height), spec.iou_threshold
         row |= measure(data.test.boxes, boxes, *size, iou_threshold=threshold, finite=trained.finite).row()
         if overfit:
-            by_heart = learned_by_heart(data.test.boxes, boxes, *size, trained.epochs, threshold, trained.finite)
+            by_heart = learned_by_heart(
+                data.test.boxes,
+                boxes,
+                *size,
+                trained.epochs,
+                iou_threshold=threshold,
+                finite=trained.finite,
+                known=_known_causes(run, spec),
+            )
     if trained.weights is not None:
         model = trained_network(run, spec, data.width, data.height, trained.weights)
         save_model(model, folder / "model.keras")
@@ -220,6 +230,16 @@ def _concluded(trained: TrainedRun, spec: SweepSpec, data: TrainingData, folder:
     write_atomically(folder / RECORD, json.dumps(record, indent=2) + "\n")
     written = tuple(folder / name for name in FILES if (folder / name).exists())
     return SingleTraining(folder, run, row, trained.epochs, by_heart, written)
+
+
+def _known_causes(run: Run, spec: SweepSpec) -> list[str]:
+    """Names of advice that a setting asks for by itself, whatever its boxes look like."""
+    cell, causes = run.cell, []
+    if cell.optimizer.partition("(")[0] == "adadelta" and cell.learning_rate < SLOW_ADADELTA:
+        causes.append("adadelta")
+    if spec.network == NETWORK and (cell.head, cell.start) == ("corners", "zeros"):
+        causes.append("wide start")
+    return causes
 
 
 def _name(run: Run, overfit: int) -> str:

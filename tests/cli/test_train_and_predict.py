@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -208,3 +211,23 @@ def test_a_layer_of_your_own_is_known_by_importing_its_module(
     assert "'FirstFour', which is not registered" in capsys.readouterr().err
     assert run(["predict", "m.keras", "a.png", "--import", "layer_of_my_own"]) == 0
     assert run(["predict", "m.keras", "a.png", "--import", "no_such_module"]) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send another Ctrl-C there")
+def test_ctrl_c_ends_with_130_and_leaves_what_was_seen(small_dataset: Dataset, here: Path) -> None:
+    command = [sys.executable, "-m", "bboxbench", *words(small_dataset, "--epochs", 29, "--out", "stopped")]
+    process = subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch 2 of 29"):
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "Interrupted; what was seen of the network is kept. The same command begins anew."
+    assert "Traceback" not in err
+    assert out == ""
+    names = {path.name for path in (here / "stopped").iterdir()}
+    assert {"strip.png", "film.gif", "epochs.csv"} <= names
+    assert "model.keras" not in names

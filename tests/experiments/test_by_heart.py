@@ -58,6 +58,12 @@ def test_weights_that_are_no_numbers_any_more_are_no_matter_of_time(true: np.nda
     assert "--epochs" not in found.meaning
 
 
+def test_what_the_setting_asks_for_comes_before_what_the_boxes_suggest(true: np.ndarray) -> None:
+    first, second, *_ = judged(true, [0, 0, 200, 100], known=("adadelta", "wide start")).advice
+    assert "Adadelta(1.0)" in first.do
+    assert "wide box" in second.do
+
+
 def test_no_advice_concerns_pictures_beyond_those_learned(true: np.ndarray) -> None:
     for pred in ([0, 0, 200, 100], [50, 25, 150, 75], true + 12, true.mean(0)):
         said = " ".join(each.do for each in judged(true, pred).advice)
