@@ -99,13 +99,16 @@ class Journal:
         # Unbuffered: closing a buffered file would write the rest of a line that has just been taken back.
         with write_errors(self.path), self.path.open("ab", buffering=0) as stream:
             before = stream.tell()
+            rest = memoryview(line)
             try:
-                rest = memoryview(line)
                 while rest:
                     rest = rest[stream.write(rest) :]
                 os.fsync(stream.fileno())
-            except BaseException:  # Ctrl-C between two writes, too
-                os.ftruncate(stream.fileno(), before)
+            except BaseException as error:
+                if rest or isinstance(error, OSError):
+                    os.ftruncate(stream.fileno(), before)
+                else:  # Ctrl-C behind a whole line: it counts
+                    self._lines[record["run_id"]] = (before, len(line))
                 raise
         self._lines[record["run_id"]] = (before, len(line))
 

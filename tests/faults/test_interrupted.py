@@ -34,7 +34,7 @@ def test_an_interrupted_sweep_keeps_its_runs_and_goes_on(
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith("Interrupted"), err
     kept = lines(folder)
-    assert 1 <= len(kept) < 4
+    assert len(kept) < 4  # none, where it came while the first line was being written
     # The tables were written once more on the way out.
     assert len((folder / "runs.csv").read_text(encoding="utf-8").splitlines()) == len(kept) + 1
     again, _, err = run(four_runs_apart, tmp_path)
