@@ -13,7 +13,7 @@ import typer
 from bboxbench.cli.console import Console
 
 if TYPE_CHECKING:
-    from bboxbench.experiments.prediction import PredictedBox
+    from bboxbench.experiments.models.prediction import PredictedBox
 
 __all__ = ["add_to"]
 
@@ -65,8 +65,8 @@ def predict(
     console = Console(quiet, as_json)
     with console.status("Loading TensorFlow ..."):
         start_tensorflow()
-    from bboxbench.experiments.prediction import predict_pictures, save_drawn
-    from bboxbench.experiments.saving import load_model
+    from bboxbench.experiments.models.prediction import predict_pictures, save_drawn
+    from bboxbench.experiments.models.saving import load_model
     from bboxbench.files import make_folder
 
     sys.path.append(str(Path.cwd()))

@@ -231,7 +231,7 @@ def sweep(
     Draws the letters first if they are not there. The same command again goes on where it stopped; more seeds, losses
     or initializers add to what is there. Every cell sees the same pictures in the same order.
     """
-    from bboxbench.experiments.execution import Execution
+    from bboxbench.experiments.execution.executor import Execution
     from bboxbench.experiments.spec import SweepSpec, read_toml
 
     if fail_fast and max_failures not in (None, 1):

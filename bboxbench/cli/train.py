@@ -14,9 +14,9 @@ from bboxbench.errors import BboxbenchError
 from bboxbench.experiments.onlooker import Onlooker
 
 if TYPE_CHECKING:
-    from bboxbench.experiments.by_heart import ByHeart
+    from bboxbench.experiments.models.by_heart import ByHeart
+    from bboxbench.experiments.models.single_training import SingleTraining
     from bboxbench.experiments.plan import Run
-    from bboxbench.experiments.single_training import SingleTraining
     from bboxbench.experiments.spec import SweepSpec
     from bboxbench.experiments.training import TrainingData
 
@@ -118,7 +118,7 @@ def train(
 
     with console.status("Loading TensorFlow ..."):
         start_tensorflow(threads or 0)
-    from bboxbench.experiments.single_training import single_spec, train_single
+    from bboxbench.experiments.models.single_training import single_spec, train_single
 
     one = {"losses": loss, "initializers": initializer, "optimizers": optimizer, "heads": head, "starts": start}
     given: dict[str, Any] = {axis: (name,) for axis, name in one.items() if name is not None}

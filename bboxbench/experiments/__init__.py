@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.outcomes import Measures, measure
 from bboxbench.experiments.spec import PRESETS, SweepSpec
 
 if TYPE_CHECKING:
     from bboxbench.experiments.diagnosis import BoxDiagnosis, Diagnosis, diagnose
-    from bboxbench.experiments.saving import load_model
+    from bboxbench.experiments.models.saving import load_model
     from bboxbench.experiments.sweep import run_sweep
 
 __all__ = [
@@ -37,7 +37,7 @@ def __getattr__(name: str) -> Any:
 
         return run_sweep
     if name == "load_model":
-        from bboxbench.experiments.saving import load_model
+        from bboxbench.experiments.models.saving import load_model
 
         return load_model
     if name in ("BoxDiagnosis", "Diagnosis", "diagnose"):

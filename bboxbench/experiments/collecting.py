@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from bboxbench.errors import FolderConflict, InputError, read_errors, write_errors
-from bboxbench.experiments.best_of_cells import model_file, superseded
 from bboxbench.experiments.journal import read_records
+from bboxbench.experiments.models.best_of_cells import model_file, superseded
 from bboxbench.experiments.recorded import read_manifest
 from bboxbench.experiments.results import (
     JOURNAL,

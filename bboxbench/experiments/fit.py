@@ -16,10 +16,10 @@ from bboxbench.boxes import relative_boxes
 from bboxbench.data_gen import normalise
 from bboxbench.errors import one_line
 from bboxbench.experiments.early_stopping import EarlyStopping
+from bboxbench.experiments.execution.pulse import Pulse
 from bboxbench.experiments.network import build_network
 from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.plan import Block, Run
-from bboxbench.experiments.pulse import Pulse
 from bboxbench.experiments.recipe import Recipe
 from bboxbench.experiments.seeds import sample_order
 from bboxbench.experiments.spec import NETWORK, SweepSpec

@@ -6,7 +6,7 @@ from typing import Any
 
 from bboxbench.boxes import to_pixels
 from bboxbench.experiments.engines import choose_engine
-from bboxbench.experiments.kept_models import KeptModels
+from bboxbench.experiments.models.kept_models import KeptModels
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.results import ResultsFolder
 from bboxbench.experiments.spec import SweepSpec

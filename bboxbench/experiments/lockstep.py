@@ -22,14 +22,14 @@ import tensorflow as tf
 from bboxbench.boxes import relative_boxes
 from bboxbench.data_gen.normalisation import LEVELS
 from bboxbench.errors import one_line
-from bboxbench.experiments.chunks import by_optimizer, chunks
 from bboxbench.experiments.convolution import Geometry, Window
 from bboxbench.experiments.custom_gradients import gradients_forgotten
 from bboxbench.experiments.early_stopping import EarlyStopping
+from bboxbench.experiments.execution.chunks import by_optimizer, chunks
+from bboxbench.experiments.execution.pulse import Pulse
 from bboxbench.experiments.fit import untrained
 from bboxbench.experiments.memory import MemoryNeed, available_bytes
 from bboxbench.experiments.plan import Block, Run
-from bboxbench.experiments.pulse import Pulse
 from bboxbench.experiments.replicas import Replicas
 from bboxbench.experiments.seeds import layer_seed, sample_order
 from bboxbench.experiments.spec import SweepSpec

@@ -14,7 +14,7 @@ __all__ = ["Onlooker"]
 
 
 class Onlooker:
-    """What `bboxbench.experiments.single_training` tells while it works; every method may be left as it is."""
+    """What `bboxbench.experiments.models.single_training` tells while it works; every method may be left as it is."""
 
     def drawing(self, done: int, total: int) -> None:
         """So many of the data set's samples are on disk."""

@@ -19,18 +19,18 @@ from bboxbench.data_gen.shards import split_ranges
 from bboxbench.errors import CannotWrite, TooManyFailures, one_line
 from bboxbench.experiments.asked import asked_for
 from bboxbench.experiments.baselines import baselines_table
-from bboxbench.experiments.chunks import BlocksLeft, blocks_to_train
 from bboxbench.experiments.dealing import Dealer
 from bboxbench.experiments.engines import fallbacks
 from bboxbench.experiments.environment import environment
 from bboxbench.experiments.estimate import Estimate, estimate
-from bboxbench.experiments.execution import Execution, make_executor
+from bboxbench.experiments.execution.chunks import BlocksLeft, blocks_to_train
+from bboxbench.experiments.execution.executor import Execution, make_executor
 from bboxbench.experiments.figures import write_figures
 from bboxbench.experiments.forecast import Forecast
 from bboxbench.experiments.keeping import keep
-from bboxbench.experiments.kept_models import KeptModels, check_savable
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.memory import available_bytes
+from bboxbench.experiments.models.kept_models import KeptModels, check_savable
 from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.plan import Run, plan
 from bboxbench.experiments.progress import ProgressFile

@@ -85,7 +85,7 @@ class TrainedRun:
     weights: list[npt.NDArray[np.float32]] | None = None
     """As `keras.Model.get_weights` gives them; only where they were asked for and training did not raise."""
     engine: str = ""
-    """Which trained it. `bboxbench.experiments.block_trainer.BlockTrainer` fills in this and the next two."""
+    """Which trained it. `bboxbench.experiments.execution.block_trainer.BlockTrainer` fills in this and the next two."""
     threads: int = 0
     """Of one operation, where it was trained."""
     device: str = ""

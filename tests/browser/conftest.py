@@ -20,8 +20,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sweeps_here import sweep_here
 
     from bboxbench.data_gen import DatasetSpec, generate
-    from bboxbench.experiments import in_process
     from bboxbench.experiments.estimate import Estimate
+    from bboxbench.experiments.execution import in_process
     from bboxbench.experiments.report import PAGE
     from bboxbench.experiments.spec import SweepSpec
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bboxbench.data_gen import Dataset
-from bboxbench.experiments.by_heart import ByHeart, learned_by_heart
+from bboxbench.experiments.models.by_heart import ByHeart, learned_by_heart
 
 RISING = [{"val_mean_iou": 0.1 + 0.005 * k} for k in range(100)]
 STANDING = [{"val_mean_iou": 0.2}] * 100

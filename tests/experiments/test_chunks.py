@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bboxbench.errors import InputError
-from bboxbench.experiments.chunks import blocks_to_train, chunks
+from bboxbench.experiments.execution.chunks import blocks_to_train, chunks
 from bboxbench.experiments.plan import Run, blocks, plan
 from bboxbench.experiments.spec import SweepSpec
 

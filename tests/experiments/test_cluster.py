@@ -20,9 +20,16 @@ import pytest
 from bboxbench.data_gen import Dataset, DatasetSpec, generate
 from bboxbench.data_gen.manifest import MANIFEST
 from bboxbench.errors import InputError
-from bboxbench.experiments.cluster_actor import DATA_VARIABLE, ClusterActor, Job, find_dataset, plan_sha256, versions
-from bboxbench.experiments.cluster_nodes import ADDRESS_VARIABLE, Seats, connected, seats_of
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution.cluster_actor import (
+    DATA_VARIABLE,
+    ClusterActor,
+    Job,
+    find_dataset,
+    plan_sha256,
+    versions,
+)
+from bboxbench.experiments.execution.cluster_nodes import ADDRESS_VARIABLE, Seats, connected, seats_of
+from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.plan import blocks, plan
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.training import TrainedRun, load_data
@@ -239,7 +246,7 @@ def swept_here(spec: SweepSpec, folder: Path) -> pd.DataFrame:
     """The same sweep on this machine, in a process of its own: this one's TensorFlow has chosen its threads."""
     code = (
         "import sys, json; from pathlib import Path; from bboxbench.experiments import SweepSpec, run_sweep\n"
-        "from bboxbench.experiments.execution import Execution\n"
+        "from bboxbench.experiments.execution.executor import Execution\n"
         "run_sweep(SweepSpec(**json.loads(sys.argv[1])), Path(sys.argv[2]), execution=Execution(isolation='none'))"
     )
     subprocess.run([sys.executable, "-c", code, json.dumps(spec.to_dict()), str(folder)], check=True, timeout=300)
@@ -349,8 +356,8 @@ def test_a_loss_that_ends_its_process_and_one_that_sleeps_fail_alone(
 def test_where_a_node_says_it_has_gpus_each_actor_sees_one_of_its_own(
     cluster: Any, tiny: Any, small_dataset: Dataset
 ) -> None:
-    from bboxbench.experiments.chunks import blocks_to_train
-    from bboxbench.experiments.cluster import RayCluster
+    from bboxbench.experiments.execution.chunks import blocks_to_train
+    from bboxbench.experiments.execution.cluster import RayCluster
 
     # No machine of the tests has a GPU: Ray takes the node's word, and TensorFlow trains on the processor.
     without = cluster.add_node(num_cpus=1, **NODE)
@@ -373,7 +380,7 @@ def test_where_a_node_says_it_has_gpus_each_actor_sees_one_of_its_own(
 
 @pytest.mark.slow
 def test_pictures_that_a_node_does_not_have_are_sent_to_it(cluster: Any, tiny: Any, small_dataset: Dataset) -> None:
-    from bboxbench.experiments.cluster import RayCluster
+    from bboxbench.experiments.execution.cluster import RayCluster
 
     cluster.add_node(num_cpus=1, **NODE)
     spec = tiny(seeds=1, threads=1, epochs=1, losses=["mse"])

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from bboxbench.data_gen import Dataset, DatasetSpec, generate
 from bboxbench.errors import InputError
-from bboxbench.experiments.best_of_cells import BestOfCells
 from bboxbench.experiments.early_stopping import EarlyStopping
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.fit import FitEngine
 from bboxbench.experiments.lockstep import LockstepEngine
+from bboxbench.experiments.models.best_of_cells import BestOfCells
 from bboxbench.experiments.plan import Block, plan
 from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.spec import SweepSpec

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from sweeps_here import sweep_here
 
-from bboxbench.experiments import engines, in_process
+from bboxbench.experiments import engines
 from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine, choose_engine, fallbacks
 from bboxbench.experiments.estimate import Estimate
+from bboxbench.experiments.execution import in_process
 from bboxbench.experiments.plan import Block, Cell, Run, blocks, plan
 from bboxbench.experiments.spec import ENGINES, SweepSpec
 from bboxbench.experiments.sweep import plan_sweep

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from bboxbench.data_gen import Dataset
-from bboxbench.experiments.film import Film, Frame, Scene, choose_scenes, early_first, evenly
-from bboxbench.experiments.overlay import PREDICTED, TRUE, draw_box, enlarged
+from bboxbench.experiments.models.film import Film, Frame, Scene, choose_scenes, early_first, evenly
+from bboxbench.experiments.models.overlay import PREDICTED, TRUE, draw_box, enlarged
 
 
 def painted(picture: Image.Image, colour: tuple[int, int, int]) -> tuple[int, int, int, int] | None:

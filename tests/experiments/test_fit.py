@@ -9,7 +9,7 @@ import pytest
 
 from bboxbench.boxes import relative_boxes
 from bboxbench.data_gen import Dataset, normalise
-from bboxbench.experiments import pulse
+from bboxbench.experiments.execution import pulse
 from bboxbench.experiments.fit import FitEngine, predict
 from bboxbench.experiments.own_loss import ORDINARY
 from bboxbench.experiments.plan import Block, Cell, Run, plan

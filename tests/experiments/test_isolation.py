@@ -18,8 +18,8 @@ from workers_seen import gone, workers_of
 
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import BboxbenchError, InputError, TooManyFailures
-from bboxbench.experiments import isolation
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution import isolation
+from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.results import read_predictions
 from bboxbench.experiments.sweep import SweepResult, run_sweep

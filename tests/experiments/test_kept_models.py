@@ -13,10 +13,10 @@ import pytest
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import InputError
 from bboxbench.experiments import load_model
-from bboxbench.experiments.best_of_cells import BestOfCells, model_file, superseded
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.fit import predict
 from bboxbench.experiments.listener import Listener
+from bboxbench.experiments.models.best_of_cells import BestOfCells, model_file, superseded
 from bboxbench.experiments.results import read_predictions
 from bboxbench.experiments.sweep import SweepResult, run_sweep
 

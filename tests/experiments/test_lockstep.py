@@ -12,8 +12,8 @@ import pytest
 
 from bboxbench.boxes import iou, relative_boxes
 from bboxbench.data_gen import Dataset, DatasetSpec, generate
-from bboxbench.experiments import pulse
 from bboxbench.experiments.convolution import Geometry, Window
+from bboxbench.experiments.execution import pulse
 from bboxbench.experiments.fit import FitEngine, OrderedBatches, predict
 from bboxbench.experiments.lockstep import LockstepEngine, LockstepTrainer, glyph_window, parts, predict_all
 from bboxbench.experiments.memory import MemoryNeed

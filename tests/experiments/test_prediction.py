@@ -13,9 +13,9 @@ from PIL import Image
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import CannotRead, InputError
 from bboxbench.experiments.fit import predict
+from bboxbench.experiments.models.picture_files import grey_levels, open_picture
+from bboxbench.experiments.models.prediction import input_size, predict_pictures, save_drawn
 from bboxbench.experiments.network import build_network
-from bboxbench.experiments.picture_files import grey_levels, open_picture
-from bboxbench.experiments.prediction import input_size, predict_pictures, save_drawn
 from bboxbench.experiments.recipe import Recipe
 
 
@@ -136,7 +136,7 @@ def test_a_network_of_something_else_is_refused(reads: tuple[int, ...], gives: i
 
 
 def test_the_box_is_drawn_where_it_is(network: Any, letter: Image.Image, tmp_path: Path) -> None:
-    from bboxbench.experiments.overlay import PREDICTED
+    from bboxbench.experiments.models.overlay import PREDICTED
 
     (found,) = predict_pictures(network, [saved(letter, tmp_path / "a.png")])
     save_drawn(found, tmp_path / "drawn.png")

@@ -7,8 +7,9 @@ import pytest
 from sweeps_here import sweep_here
 
 from bboxbench.errors import CannotWrite
-from bboxbench.experiments import in_process, sweep
+from bboxbench.experiments import sweep
 from bboxbench.experiments.estimate import Estimate
+from bboxbench.experiments.execution import in_process
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.report import PAGE, write_report
 from bboxbench.experiments.sweep import SweepResult

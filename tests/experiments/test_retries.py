@@ -7,8 +7,8 @@ from collections import Counter, deque
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bboxbench.experiments.execution.retries import Retries
 from bboxbench.experiments.plan import Block, Cell, Run
-from bboxbench.experiments.retries import Retries
 
 
 def block_of(seed: int, count: int) -> Block:

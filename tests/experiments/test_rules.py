@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bboxbench.errors import InputError
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.plan import Run, plan
 from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.results import joined_axes

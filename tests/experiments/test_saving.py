@@ -15,9 +15,9 @@ import pytest
 
 from bboxbench.errors import CannotRead, CannotWrite, InputError
 from bboxbench.experiments import load_model
+from bboxbench.experiments.models.saving import model_bytes, save_model, why_not_loadable
 from bboxbench.experiments.network import HEADS, build_network
 from bboxbench.experiments.recipe import Recipe
-from bboxbench.experiments.saving import model_bytes, save_model, why_not_loadable
 
 
 def network(head: str = "corners", **changes: Any) -> Any:

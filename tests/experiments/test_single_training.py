@@ -16,10 +16,10 @@ from bboxbench.data_gen import Dataset
 from bboxbench.errors import FolderConflict, InputError
 from bboxbench.experiments import load_model
 from bboxbench.experiments.fit import FitEngine, predict
+from bboxbench.experiments.models.single_training import EPOCHS_BY_HEART, SingleTraining, single_spec, train_single
 from bboxbench.experiments.onlooker import Onlooker
 from bboxbench.experiments.own_loss import ORDINARY
 from bboxbench.experiments.plan import Block, plan
-from bboxbench.experiments.single_training import EPOCHS_BY_HEART, SingleTraining, single_spec, train_single
 from bboxbench.experiments.training import load_data
 
 layers = keras.layers

@@ -18,9 +18,10 @@ from sweeps_here import sweep_here
 from bboxbench.boxes import to_pixels
 from bboxbench.data_gen import Dataset, DatasetSpec, generate, open_dataset
 from bboxbench.errors import FolderConflict, InputError
-from bboxbench.experiments import in_process, tables
+from bboxbench.experiments import tables
 from bboxbench.experiments.estimate import Estimate
-from bboxbench.experiments.in_process import InProcess
+from bboxbench.experiments.execution import in_process
+from bboxbench.experiments.execution.in_process import InProcess
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.own_loss import ORDINARY

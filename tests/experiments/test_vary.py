@@ -14,7 +14,7 @@ from bboxbench.errors import InputError
 from bboxbench.experiments.dealing import Dealer, DealtPictures
 from bboxbench.experiments.deals import all_boxes, dealt_indices
 from bboxbench.experiments.diagnosis.of_run import diagnose_run
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.fit import untrained
 from bboxbench.experiments.lockstep import LockstepTrainer
 from bboxbench.experiments.outcomes import measure

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from workers_seen import gone, is_running
 
-from bboxbench.experiments import worker_process
-from bboxbench.experiments.worker_process import LOG_SHOWN, WorkerEnded, WorkerProcess
+from bboxbench.experiments.execution import worker_process
+from bboxbench.experiments.execution.worker_process import LOG_SHOWN, WorkerEnded, WorkerProcess
 
 HEAD = """
 import faulthandler, os, pickle, signal, subprocess, sys, time

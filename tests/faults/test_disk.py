@@ -22,7 +22,7 @@ from disturbed_sweeps import (
 
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import CannotWrite
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.sweep import run_sweep

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.sweep import SweepResult, run_sweep

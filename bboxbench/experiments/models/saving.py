@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.errors import InputError, one_line, read_errors, write_errors
-from bboxbench.experiments.best_of_cells import MODEL_SUFFIX
 from bboxbench.experiments.fit import untrained  # which also makes the built-in network's layers known to Keras
+from bboxbench.experiments.models.best_of_cells import MODEL_SUFFIX
 from bboxbench.files import write_atomically
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ LAST_WORDS = 2.0
 _CHILD = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from bboxbench.experiments.worker import serve
+from bboxbench.experiments.execution.worker import serve
 serve()
 """
 
@@ -42,7 +42,7 @@ class WorkerEnded(Exception):
 
 
 class WorkerProcess:
-    """A child that runs `bboxbench.experiments.worker.serve`, and the text of its output.
+    """A child that runs `bboxbench.experiments.execution.worker.serve`, and the text of its output.
 
     Args:
         setup: the first thing it is told.

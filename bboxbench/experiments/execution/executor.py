@@ -103,13 +103,13 @@ def make_executor(
         warn: told in one line of what was mended: a block that is tried again, a node that was lost.
     """
     if execution.cluster == "ray":
-        from bboxbench.experiments.cluster import RayCluster
+        from bboxbench.experiments.execution.cluster import RayCluster
 
         return RayCluster(execution, spec, dataset, warn)
     if execution.isolation == "none":
-        from bboxbench.experiments.in_process import InProcess
+        from bboxbench.experiments.execution.in_process import InProcess
 
         return InProcess(execution, spec, dataset, warn)
-    from bboxbench.experiments.isolation import Isolated
+    from bboxbench.experiments.execution.isolation import Isolated
 
     return Isolated(execution, spec, dataset, warn)

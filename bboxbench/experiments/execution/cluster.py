@@ -23,13 +23,13 @@ from typing import Any
 from bboxbench.data_gen import Dataset
 from bboxbench.data_gen.manifest import MANIFEST
 from bboxbench.errors import InputError, one_line, read_errors
-from bboxbench.experiments.chunks import blocks_to_train
-from bboxbench.experiments.cluster_actor import ClusterActor, Job, plan_sha256, versions
-from bboxbench.experiments.cluster_nodes import Seats, connected, seats_of
 from bboxbench.experiments.estimate import Estimate
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution.chunks import blocks_to_train
+from bboxbench.experiments.execution.cluster_actor import ClusterActor, Job, plan_sha256, versions
+from bboxbench.experiments.execution.cluster_nodes import Seats, connected, seats_of
+from bboxbench.experiments.execution.executor import Execution
+from bboxbench.experiments.execution.retries import Retries
 from bboxbench.experiments.plan import Block, Run
-from bboxbench.experiments.retries import Retries
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.training import EpochListener, TrainedRun, load_data
 
@@ -119,7 +119,7 @@ class RayCluster:
             self._dismiss(self._hands)
 
     def estimate(self, pending: list[Run]) -> Estimate:
-        """As `bboxbench.experiments.execution.Executor.estimate`: timed by the first actor that is ready."""
+        """As `bboxbench.experiments.execution.executor.Executor.estimate`: timed by the first actor that is ready."""
         if not pending:
             return Estimate(0.0, {})
         blocks = len(blocks_to_train(self._spec, pending, {run.run_id for run in pending}))
@@ -141,7 +141,7 @@ class RayCluster:
         return replace(found, seconds=found.seconds / actors, runs=runs)
 
     def run(self, blocks: Sequence[Block], on_epoch: EpochListener) -> Iterator[TrainedRun]:
-        """As `bboxbench.experiments.execution.Executor.run`."""
+        """As `bboxbench.experiments.execution.executor.Executor.run`."""
         due = {run.run_id: run for block in blocks for run in block.runs}
         waiting = deque(blocks)
         try:

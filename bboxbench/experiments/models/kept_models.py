@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from bboxbench.errors import InputError, write_errors
-from bboxbench.experiments.best_of_cells import BestOfCells, cell_of, model_file, superseded
-from bboxbench.experiments.saving import model_bytes, trained_network, why_not_loadable
+from bboxbench.experiments.models.best_of_cells import BestOfCells, cell_of, model_file, superseded
+from bboxbench.experiments.models.saving import model_bytes, trained_network, why_not_loadable
 from bboxbench.experiments.spec import NETWORK
 from bboxbench.files import make_folder, write_atomically
 

@@ -15,13 +15,13 @@ from typing import Any
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import BboxbenchError
 from bboxbench.experiments.estimate import Estimate
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution.executor import Execution
+from bboxbench.experiments.execution.retries import Retries
+from bboxbench.experiments.execution.worker import Setup
+from bboxbench.experiments.execution.worker_process import WorkerEnded, WorkerProcess
 from bboxbench.experiments.plan import Block, Run
-from bboxbench.experiments.retries import Retries
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.training import EpochListener, TrainedRun
-from bboxbench.experiments.worker import Setup
-from bboxbench.experiments.worker_process import WorkerEnded, WorkerProcess
 
 __all__ = ["Isolated"]
 
@@ -59,7 +59,7 @@ class Isolated:
         self._end_worker()
 
     def estimate(self, pending: list[Run]) -> Estimate:
-        """As `bboxbench.experiments.execution.Executor.estimate`; nothing where the worker ends on it."""
+        """As `bboxbench.experiments.execution.executor.Executor.estimate`; nothing where the worker ends on it."""
         if not pending:
             return Estimate(0.0, {})
         worker = self._ready_worker()
@@ -73,7 +73,7 @@ class Isolated:
         return found
 
     def run(self, blocks: Sequence[Block], on_epoch: EpochListener) -> Iterator[TrainedRun]:
-        """As `bboxbench.experiments.execution.Executor.run`.
+        """As `bboxbench.experiments.execution.executor.Executor.run`.
 
         Raises:
             BboxbenchError: workers end before they are ready.

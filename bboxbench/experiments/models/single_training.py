@@ -21,16 +21,16 @@ from bboxbench.boxes import to_pixels
 from bboxbench.data_gen import Dataset, generate, open_dataset
 from bboxbench.data_gen.colours import luma_of_images
 from bboxbench.errors import BboxbenchError, FolderConflict, InputError, read_errors
-from bboxbench.experiments.by_heart import ByHeart, learned_by_heart
 from bboxbench.experiments.columns import EPOCHS
-from bboxbench.experiments.film import Film, Frame, Scene, choose_scenes
 from bboxbench.experiments.fit import FitEngine, predict
+from bboxbench.experiments.models.by_heart import ByHeart, learned_by_heart
+from bboxbench.experiments.models.film import Film, Frame, Scene, choose_scenes
+from bboxbench.experiments.models.saving import save_model, trained_network
 from bboxbench.experiments.onlooker import Onlooker
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.own_network import own_network
 from bboxbench.experiments.plan import Block, Run, plan
 from bboxbench.experiments.runtime import start_tensorflow
-from bboxbench.experiments.saving import save_model, trained_network
 from bboxbench.experiments.spec import AXES, NETWORK, SweepSpec
 from bboxbench.experiments.training import Split, TrainedRun, TrainingData, load_data
 from bboxbench.files import LOCK_NAME, claim_folder, make_folder, write_atomically

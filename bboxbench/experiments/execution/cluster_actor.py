@@ -140,7 +140,7 @@ class ClusterActor:
 
     def take(self, data: TrainingData) -> None:
         """The pictures, read here or sent."""
-        from bboxbench.experiments.block_trainer import BlockTrainer
+        from bboxbench.experiments.execution.block_trainer import BlockTrainer
 
         self._data = data
         self._trainer = BlockTrainer(self._spec, data, keep_weights=self._job.keep_weights)

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from bboxbench.boxes import Array, iou
 from bboxbench.data_gen import Dataset
 from bboxbench.data_gen.fonts import open_font
-from bboxbench.experiments.overlay import HALO, PREDICTED, TRUE, Colour, draw_box, enlarged, factor
+from bboxbench.experiments.models.overlay import HALO, PREDICTED, TRUE, Colour, draw_box, enlarged, factor
 
 __all__ = ["MOST_FRAMES", "MOST_ROWS", "Film", "Frame", "Scene", "choose_scenes", "early_first", "evenly"]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from bboxbench.data_gen import Dataset
-from bboxbench.experiments.block_trainer import BlockTrainer
 from bboxbench.experiments.estimate import Estimate, estimate
-from bboxbench.experiments.execution import Execution
+from bboxbench.experiments.execution.block_trainer import BlockTrainer
+from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.memory import available_bytes
 from bboxbench.experiments.plan import Block, Run
 from bboxbench.experiments.spec import SweepSpec
@@ -40,7 +40,7 @@ class InProcess:
         return load_data(self._dataset, self._spec.validation)
 
     def estimate(self, pending: list[Run]) -> Estimate:
-        """As `bboxbench.experiments.execution.Executor.estimate`."""
+        """As `bboxbench.experiments.execution.executor.Executor.estimate`."""
         if not pending:
             return Estimate(0.0, {})
         splits = (self._data.train, self._data.validation, self._data.test)
@@ -48,7 +48,7 @@ class InProcess:
         return estimate(self._spec, pending, (train, validation, test), available_bytes())
 
     def run(self, blocks: Sequence[Block], on_epoch: EpochListener) -> Iterator[TrainedRun]:
-        """As `bboxbench.experiments.execution.Executor.run`."""
+        """As `bboxbench.experiments.execution.executor.Executor.run`."""
         if not blocks:
             return
         trainer = BlockTrainer(self._spec, self._data, keep_weights=self._execution.keep_weights)

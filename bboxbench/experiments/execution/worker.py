@@ -1,8 +1,8 @@
 """What a worker process does: hold the pictures, train the blocks that its input names, answer on its output.
 
-`bboxbench.experiments.isolation` starts it. Both ways go pickles, one behind the other. Nothing else is read from its
-input nor written among its answers, whatever the code of a loss does: standard input is empty here, and standard output
-goes where standard error goes.
+`bboxbench.experiments.execution.isolation` starts it. Both ways go pickles, one behind the other. Nothing else is read
+from its input nor written among its answers, whatever the code of a loss does: standard input is empty here, and
+standard output goes where standard error goes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bboxbench.experiments.runtime import start_tensorflow
 from bboxbench.experiments.spec import NETWORK, SweepSpec
 
 if TYPE_CHECKING:
-    from bboxbench.experiments.block_trainer import BlockTrainer
+    from bboxbench.experiments.execution.block_trainer import BlockTrainer
     from bboxbench.experiments.plan import Block, Run
     from bboxbench.experiments.training import TrainingData
 
@@ -75,7 +75,7 @@ class _Worker:
     def serve(self, inbox: queue.SimpleQueue[Any]) -> None:
         """Load, say ready, and answer for ever."""
         start_tensorflow(self._setup.spec.threads, self._setup.spec.deterministic)
-        from bboxbench.experiments.block_trainer import BlockTrainer
+        from bboxbench.experiments.execution.block_trainer import BlockTrainer
         from bboxbench.experiments.training import load_data
 
         spec = self._setup.spec
