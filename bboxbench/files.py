@@ -13,7 +13,15 @@ from filelock import FileLock, Timeout
 
 from bboxbench.errors import FolderConflict, InputError, read_errors, write_errors
 
-__all__ = ["LOCK_NAME", "claim_folder", "file_sha256", "make_folder", "remove_unfinished", "write_atomically"]
+__all__ = [
+    "LOCK_NAME",
+    "claim_folder",
+    "file_sha256",
+    "make_folder",
+    "remove_unfinished",
+    "sync_folder",
+    "write_atomically",
+]
 
 LOCK_NAME = ".lock"
 """The empty file in a folder by which `claim_folder` holds it."""
@@ -41,7 +49,7 @@ def write_atomically(path: Path, content: bytes | str, *, synced: bool = True) -
         finally:
             temporary.unlink(missing_ok=True)
         if synced:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -56,7 +64,7 @@ def remove_unfinished(folder: Path) -> None:
                 left.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename in ``folder`` durable. Windows cannot open folders and needs no such call."""
     if os.name == "nt":
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from bboxbench.errors import InputError, read_errors, write_errors
+from bboxbench.files import sync_folder
 from bboxbench.jsonl import json_line
 
 __all__ = ["Follower", "Journal", "Records", "each_record", "in_order", "read_records"]
@@ -104,6 +105,8 @@ class Journal:
                 while rest:
                     rest = rest[stream.write(rest) :]
                 os.fsync(stream.fileno())
+                if not before:
+                    sync_folder(self.path.parent)  # the file's name, too
             except BaseException as error:
                 if rest or isinstance(error, OSError):
                     os.ftruncate(stream.fileno(), before)
