@@ -356,7 +356,9 @@ def test_a_trained_block_leaves_no_graph_behind(letters: Dataset, data: Training
     spec = spec_of(letters, seeds=1, epochs=1, losses=["mse"])
     engine_results(LockstepEngine(spec), plan(spec, ""), data)
     gradients, graphs = held()
-    engine_results(LockstepEngine(spec), plan(spec, ""), data)
+    for _ in range(3):
+        engine_results(LockstepEngine(spec), plan(spec, ""), data)
     again, left = held()
     assert again == gradients
-    assert left <= graphs
+    # Those of the last block may still wait to be collected: four. Each of the three would leave four behind.
+    assert left - graphs <= 4
