@@ -49,6 +49,7 @@ docs: $(READY) ## write the pages of losses, results and findings and draw their
 	@$(RUN)/python scripts/results_page.py > docs/results.md
 	@$(RUN)/python scripts/findings_page.py > docs/findings.md
 	@$(RUN)/python scripts/findings_figure.py
+	@$(RUN)/python scripts/cluster_page.py > docs/cluster.md
 	@$(RUN)/python scripts/losses_page.py > docs/losses.md
 	@$(RUN)/python scripts/losses_pictures.py
 

@@ -67,7 +67,7 @@ Ray trusts whoever reaches it and encrypts nothing by itself: keep its ports wit
 
 | what | what happens | the test that shows it |
 | --- | --- | --- |
-| a node is lost, or cut off | its block is tried again whole on another, however often; it counts against no run | `test_a_killed_worker_lost_nodes_and_one_that_joins_late_change_no_row` |
+| a node is lost, or cut off | its block is tried again whole on another, up to three times; then it has died, lest it take down every node | `test_a_killed_worker_lost_nodes_and_one_that_joins_late_change_no_row` |
 | an actor's process dies: a crash, no memory, `kill -9` | a new one is started; the block is tried again in halves until the run to blame is alone, which then fails; with `--deterministic` first once whole, so that no bit changes | the same, and `test_a_loss_that_ends_its_process_and_one_that_sleeps_fail_alone` |
 | no step is finished within `--timeout` | the actor is ended, and the block halved as above | the same |
 | a node cannot train | one warning says why; the others go on, and where it was the only one the sweep ends with exit code 2 | `test_a_node_with_another_version_says_which` |

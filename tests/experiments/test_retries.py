@@ -7,7 +7,7 @@ from collections import Counter, deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bboxbench.experiments.execution.retries import Retries
+from bboxbench.experiments.execution.retries import MACHINES, Retries
 from bboxbench.experiments.plan import Block, Cell, Run
 
 
@@ -86,5 +86,14 @@ def test_where_bits_are_promised_a_block_is_tried_again_whole_first_with_what_is
 
 def test_a_lost_machine_costs_no_chance() -> None:
     retries, block = Retries(), block_of(0, 1)
-    assert [retries.node_lost(block) for _ in range(10)] == [[block]] * 10
+    assert [retries.node_lost(block, block.runs) for _ in range(MACHINES)] == [[block]] * MACHINES
     assert retries.died(block, block.runs) == [block]
+
+
+def test_a_block_under_which_machine_after_machine_is_lost_is_parted_and_given_up_at_last() -> None:
+    retries, waiting, tries = Retries(), [block_of(0, 2)], 0
+    while waiting:
+        block = waiting.pop(0)
+        waiting = retries.node_lost(block, block.runs) + waiting
+        tries += 1
+    assert MACHINES < tries <= 2 * (MACHINES + 2)

@@ -332,17 +332,13 @@ class RayCluster:
                 self._count_start(hand)
             return
         what = f"{len(missing)} {'run' if len(missing) == 1 else 'runs'} of seed {block.seed}"
-        if hand.state in ("lost", "cut off"):
-            self._warn(f"Node {name} was lost; {what} will be tried again on another.")
-            waiting.extendleft(reversed(self._retries.node_lost(block)))
-            return
-        again = self._retries.died(block, missing)
+        lost = hand.state in ("lost", "cut off")
+        hand.reason = "its node was lost" if lost else hand.reason
+        again = (self._retries.node_lost if lost else self._retries.died)(block, missing)
         waiting.extendleft(reversed(again))
         going = {run.run_id for part in again for run in part.runs}
-        self._warn(
-            f"The process on node {name} that trained {what} ended: {hand.reason}. "
-            f"{'They will be tried again' if again else 'They are given up'}."
-        )
+        end = f"Node {name} was lost" if lost else f"The process on node {name} ended: {hand.reason}"
+        self._warn(f"{end}. The {what} that it trained {'will be tried again' if again else 'are given up'}.")
         for run in missing:
             if run.run_id not in going:
                 del due[run.run_id]

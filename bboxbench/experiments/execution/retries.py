@@ -8,7 +8,10 @@ from dataclasses import replace
 
 from bboxbench.experiments.plan import Block, Cell, Run
 
-__all__ = ["Retries"]
+__all__ = ["MACHINES", "Retries"]
+
+MACHINES = 3
+"""How many machines may be lost under a run that trains before that counts as a death of its own."""
 
 
 class Retries:
@@ -23,6 +26,7 @@ class Retries:
     def __init__(self, *, whole_first: bool = False) -> None:
         self._whole_first = whole_first
         self._deaths: Counter[str] = Counter()
+        self._losses: Counter[str] = Counter()
         self._to_blame: set[Cell] = set()
 
     def parted(self, block: Block) -> list[Block]:
@@ -67,6 +71,19 @@ class Retries:
         halves = (replace(block, runs=part) for part in (runs[:middle], runs[middle:]))
         return [half for half in halves if wanted.intersection(half.runs)]
 
-    def node_lost(self, block: Block) -> list[Block]:
-        """The machine is gone, which is no fault of the block's: the same again, however often."""
-        return [block]
+    def node_lost(self, block: Block, missing: Sequence[Run]) -> list[Block]:
+        """The machine is gone, which is hardly the block's fault: the same again, `MACHINES` times.
+
+        After that many it has died, lest one block take down every machine there is.
+
+        Args:
+            block: as it was tried.
+            missing: its runs that are not back.
+
+        Returns:
+            Blocks to try, as `died` does.
+        """
+        self._losses.update(run.run_id for run in missing)
+        if max((self._losses[run.run_id] for run in missing), default=0) <= MACHINES:
+            return [block]
+        return self.died(block, missing)
