@@ -338,7 +338,7 @@ class RayCluster:
         waiting.extendleft(reversed(again))
         going = {run.run_id for part in again for run in part.runs}
         end = f"Node {name} was lost" if lost else f"The process on node {name} ended: {hand.reason}"
-        self._warn(f"{end}. The {what} that it trained {'will be tried again' if again else 'are given up'}.")
+        self._warn(f"{end}. {'Tried again' if again else 'Given up'}: {what} that it trained.")
         for run in missing:
             if run.run_id not in going:
                 del due[run.run_id]
