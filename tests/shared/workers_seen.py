@@ -7,6 +7,8 @@ from contextlib import suppress
 
 import psutil
 
+from bboxbench.experiments.execution.worker import serve
+
 __all__ = ["gone", "is_running", "workers_of"]
 
 
@@ -16,7 +18,7 @@ def workers_of(pid: int | None = None) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):
         for child in psutil.Process(pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                if any("experiments.worker" in word for word in child.cmdline()):
+                if any(serve.__module__ in word for word in child.cmdline()):
                     found.append(child)
     return found
 

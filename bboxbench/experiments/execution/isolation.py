@@ -156,8 +156,8 @@ class Isolated:
                 if not left:
                     raise BboxbenchError(
                         f"Expected a worker process that trains. {STARTS} ended before they were ready: {end} "
-                        f"{said and f'The last one said: {said} '}"
-                        "Free memory, or train in this process with --isolation none."
+                        f"{said and f'The last one said: {said}. '}"
+                        "If memory is short, free some; --isolation none trains in this process."
                     ) from None
         assert self._worker is not None
         return self._worker
