@@ -115,7 +115,7 @@ def test_bad_input_is_2_and_one_line(
 ) -> None:
     assert run(*(str(folder) if word == "FOLDER" else word for word in arguments)) == 2
     out, err = capsys.readouterr()
-    assert out == ""
+    assert [json.loads(line)["event"] for line in out.splitlines()] == (["error"] if "--json" in arguments else [])
     assert err.count("\n") == 1
     assert said in err
 

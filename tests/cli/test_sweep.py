@@ -194,7 +194,7 @@ def test_a_failed_run_ends_the_command_with_1_after_the_others(
     assert [each["error"] for each in done["failed"]] == ["RuntimeError: on purpose"]
     assert done["retry"].endswith("--retry-failed")
     assert (error["event"], error["code"]) == ("error", 1)
-    early = words(small_dataset, empty_folder / "s", losses="broken_loss_module:bad", batch_sizes=4)
+    early = words(small_dataset, empty_folder / "s", losses="broken_loss_module:bad", batch_sizes=4, seeds=2)
     assert run(*early, "--fail-fast") == 1
     out, err = capsys.readouterr()
     assert "Stopped after 1 failed run" in err

@@ -56,9 +56,9 @@ def test_a_shard_that_cannot_be_read_is_named(capsys, folder: Path, harm: str) -
     code, out, err = run(capsys, str(folder), "--json", "--workers", "1", "--quiet")
     events = [json.loads(line) for line in out.splitlines()]
     assert code == 2
-    assert [event["event"] for event in events] == ["problem", "done"]
+    assert [event["event"] for event in events] == ["problem", "done", "error"]
     assert "00001.npz" in events[0]["text"]
-    assert (events[-1]["exact"], events[-1]["total"]) == (1000, 1200)
+    assert (events[1]["exact"], events[1]["total"]) == (1000, 1200)
     assert "found 1 difference, listed on stdout. Restore it: " in err
     assert err.count("\n") == 1
 
