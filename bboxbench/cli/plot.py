@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
         "plot",
         epilog="Examples:\n\n"
         "`bboxbench plot --list` - the names, and what each shows\n\n"
-        "`bboxbench plot results/quick-ce3f52cb box_accuracy` - DIR/report/box_accuracy.png and .svg\n\n"
+        "`bboxbench plot results/quick-03c70b2e box_accuracy` - DIR/report/box_accuracy.png and .svg\n\n"
         "`bboxbench plot DIR all --format svg --out slides`",
     )(plot)
 

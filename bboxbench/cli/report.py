@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         "report",
         epilog="Examples:\n\n"
-        "`bboxbench report results/quick-ce3f52cb` - writes DIR/report/index.html; open it in a browser\n\n"
+        "`bboxbench report results/quick-03c70b2e` - writes DIR/report/index.html; open it in a browser\n\n"
         "`bboxbench report DIR --data /elsewhere/letters-n4000-seed0` - with pictures that lie elsewhere\n\n"
         "`bboxbench report DIR --format markdown` - the summary on stdout, for a pull request; writes nothing",
     )(report)

@@ -29,8 +29,8 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         "status",
         epilog="Examples:\n\n"
-        "`bboxbench status results/quick-ce3f52cb` - once\n\n"
-        "`bboxbench status results/quick-ce3f52cb --watch` - until the sweep ends\n\n"
+        "`bboxbench status results/quick-03c70b2e` - once\n\n"
+        "`bboxbench status results/quick-03c70b2e --watch` - until the sweep ends\n\n"
         "`bboxbench status DIR --json` - for a program",
     )(status)
 
