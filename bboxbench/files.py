@@ -18,6 +18,7 @@ __all__ = [
     "claim_folder",
     "file_sha256",
     "make_folder",
+    "refuse_claimed",
     "remove_unfinished",
     "sync_folder",
     "write_atomically",
@@ -111,6 +112,20 @@ def claim_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def refuse_claimed(folder: Path) -> None:
+    """Refuse a folder that another process is writing now; it may be claimed a moment later all the same.
+
+    Raises:
+        FolderConflict: another live process holds it.
+        CannotWrite: it was claimed before and cannot be written now.
+    """
+    with write_errors(folder):
+        there = (folder / LOCK_NAME).exists()
+    if there:
+        with claim_folder(folder):
+            pass
 
 
 def file_sha256(path: Path) -> str:

@@ -17,7 +17,15 @@ from bboxbench.errors import (
     unknown_name,
     write_errors,
 )
-from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, remove_unfinished, write_atomically
+from bboxbench.files import (
+    LOCK_NAME,
+    claim_folder,
+    file_sha256,
+    make_folder,
+    refuse_claimed,
+    remove_unfinished,
+    write_atomically,
+)
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -56,8 +64,11 @@ def test_a_folder_is_claimed_by_one_process_only_and_freed_when_it_is_killed(tmp
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(FolderConflict, match="Another process is writing"), claim_folder(tmp_path):
             pass
+        with pytest.raises(FolderConflict, match="Another process is writing"):
+            refuse_claimed(tmp_path)
         holder.kill()
         holder.wait()
+    refuse_claimed(tmp_path)
     with claim_folder(tmp_path):
         pass
 

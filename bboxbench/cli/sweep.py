@@ -173,7 +173,7 @@ def sweep(
         float,
         typer.Option(
             help="Seconds without a finished step after which what trains counts as hung, the compiling of the first "
-            "among them; 0: never.",
+            "among them, 10 or more; 0: never. Not with --isolation none.",
             rich_help_panel=CARRIED_OUT,
             metavar="SECONDS",
             parser=seconds,

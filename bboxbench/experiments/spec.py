@@ -138,6 +138,8 @@ class SweepSpec:
             raise InputError(f"Expected validation pictures for patience {self.patience}. Received: validation 0.")
         if not 0 <= self.dropout < 1:
             raise InputError(f"Expected dropout of at least 0 and below 1. Received: {self.dropout}.")
+        if self.vary == ("dropout",) and not self.dropout:
+            raise InputError("Expected --vary to change something. Received: dropout alone, with a dropout of 0.")
         if not 0 < self.iou_threshold <= 1:
             raise InputError(f"Expected iou_threshold above 0 and at most 1. Received: {self.iou_threshold}.")
         if not self.data:

@@ -42,7 +42,7 @@ from bboxbench.experiments.spec import NETWORK, SweepSpec
 from bboxbench.experiments.tables import comparisons_table, distribution_table, histogram_table, runs_table
 from bboxbench.experiments.training import EpochListener, TrainingData, load_boxes
 from bboxbench.experiments.views import Views
-from bboxbench.files import write_atomically
+from bboxbench.files import refuse_claimed, write_atomically
 
 __all__ = ["Listener", "Plan", "SweepResult", "plan_sweep", "run_sweep"]
 
@@ -185,6 +185,8 @@ def run_sweep(
     done, pending = _parted(runs, kept, retry_failed)
     machine = environment(threads, spec.deterministic)
     asked = asked_for(runs)
+    # Two that time their blocks at once would time each other, and on a cluster the second would wait for the first.
+    refuse_claimed(folder)
     with make_executor(execution, spec, dataset, data, listener.warning) as executor:
         what = _plan(spec, runs, pending, sizes, threads, executor.estimate(pending))
         with open_results(folder, spec, dataset.sha256, machine, listener.warning, asked) as results:
@@ -215,7 +217,7 @@ def run_sweep(
                 _listener_errors(listener, progress, wanted) as tell,
             ):
                 blocks_left = BlocksLeft(parts)
-                failures = 0
+                failures, left = 0, len(wanted)
                 for trained in executor.run(parts, tell):
                     # What was finished before trained for the sake of its chunk alone.
                     if trained.run.run_id in wanted:
@@ -224,14 +226,15 @@ def run_sweep(
                         progress.finished(row["run_id"], row["status"])
                         listener.finished(row)
                         failures += row["status"] == "failed"
+                        left -= 1
                     if blocks_left.ended_by(trained.run.run_id):
                         views.block_ended()
                     if execution.max_failures and failures >= execution.max_failures:
                         break
             report = _report(folder, dataset, len(results.journal.records), listener)
             result = _conclude(results, runs, baselines, report)
-    if execution.max_failures and failures >= execution.max_failures and result.of_this_plan < len(runs):
-        stopped = TooManyFailures(_why_stopped(result, failures, len(runs)))
+    if left:
+        stopped = TooManyFailures(_why_stopped(result, failures, left, len(runs)))
         stopped.result = result
         raise stopped
     return result
@@ -249,8 +252,7 @@ def _progress(folder: Path, runs: list[Run], finished: dict[str, str], what: Pla
     return ProgressFile(folder, [run.run_id for run in runs], finished, forecast)
 
 
-def _why_stopped(result: SweepResult, failures: int, planned: int) -> str:
-    left = planned - result.of_this_plan
+def _why_stopped(result: SweepResult, failures: int, left: int, planned: int) -> str:
     count = "1 failed run" if failures == 1 else f"{failures} failed runs"
     return (
         f"Stopped after {count}, as it was told to, with {left} of {planned} runs to go; the errors stand in "

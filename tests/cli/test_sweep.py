@@ -226,6 +226,9 @@ def test_a_sweep_that_is_to_fail_fast_stops_at_the_first_failure_with_its_tables
     assert run(*asked, "--max-failures", "2") == 1
     assert "Stopped after" not in capsys.readouterr().err
     assert list(pd.read_csv(empty_folder / "r" / "runs.csv")["status"]) == ["failed"] * 3
+    # What failed before and was not tried again is still to do.
+    assert run(*asked, "--retry-failed", "--fail-fast") == 1
+    assert "Stopped after 1 failed run, as it was told to, with 2 of 3 runs to go" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

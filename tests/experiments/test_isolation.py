@@ -317,8 +317,9 @@ def test_a_finished_sweep_starts_no_worker(
     ("options", "said"),
     [
         ({"isolation": "procss"}, "Unknown isolation 'procss'. Did you mean 'process'?"),
-        ({"timeout": -1.0}, "Expected a timeout of 0 seconds or more. Received: -1.0."),
-        ({"timeout": float("nan")}, "Expected a timeout of 0 seconds or more. Received: nan."),
+        ({"timeout": -1.0}, "Expected a timeout of 10 seconds or more, or 0. Received: -1.0."),
+        ({"timeout": 3.0}, "Expected a timeout of 10 seconds or more, or 0. Received: 3.0."),
+        ({"timeout": float("nan")}, "Expected a timeout of 10 seconds or more, or 0. Received: nan."),
         ({"max_failures": -1}, "Expected max_failures of 0 or more. Received: -1."),
     ],
 )

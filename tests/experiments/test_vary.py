@@ -113,6 +113,12 @@ def same_start(spec: SweepSpec) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+def test_a_seed_that_would_change_nothing_is_refused(small_dataset: Dataset) -> None:
+    with pytest.raises(InputError, match="Expected --vary to change something"):
+        spec_of(small_dataset, vary="dropout", dropout=0)
+    assert spec_of(small_dataset, vary="dropout,order", dropout=0).vary == ("order", "dropout")
+
+
 def test_weights_start_alike_where_they_do_not_vary(small_dataset: Dataset) -> None:
     assert not same_start(spec_of(small_dataset))
     assert same_start(spec_of(small_dataset, vary="order,dropout,split"))

@@ -27,6 +27,9 @@ CLUSTERS = ("", "ray")
 SAVE_MODELS = ("none", "best", "all")
 """Which trained networks are kept."""
 
+SHORTEST = 10.0
+"""Seconds of the shortest timeout: signs of life come every two, and a busy machine may swallow some."""
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -53,8 +56,8 @@ class Execution:
                 raise unknown_name(kind, getattr(self, kind), [name for name in known if name])
         if self.address and not self.cluster:
             raise InputError(f"Expected a cluster for the address {self.address}. Received none: add --cluster ray.")
-        if not (math.isfinite(self.timeout) and self.timeout >= 0):
-            raise InputError(f"Expected a timeout of 0 seconds or more. Received: {self.timeout}.")
+        if not (math.isfinite(self.timeout) and (self.timeout == 0 or self.timeout >= SHORTEST)):
+            raise InputError(f"Expected a timeout of {SHORTEST:g} seconds or more, or 0. Received: {self.timeout}.")
         if self.max_failures < 0:
             raise InputError(f"Expected max_failures of 0 or more. Received: {self.max_failures}.")
 
