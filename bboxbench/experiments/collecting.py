@@ -212,7 +212,7 @@ def _take(folder: Path, record: dict[str, Any], results: ResultsFolder) -> None:
 
 def _keep_best_models(results: ResultsFolder) -> None:
     """Of the models that were the best of a cell in one sweep each, the best of all stays."""
-    for run_id in superseded(results.journal.records):
+    for run_id in superseded(results.path, results.journal.records):
         _remove(model_file(results.path, run_id))
 
 

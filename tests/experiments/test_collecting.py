@@ -15,6 +15,7 @@ from bboxbench.errors import FolderConflict, InputError
 from bboxbench.experiments.collecting import Collected, collect
 from bboxbench.experiments.journal import read_records
 from bboxbench.experiments.listener import Listener
+from bboxbench.experiments.models.best_of_cells import BestOfCells
 from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.results import claim_results, read_predictions
 from bboxbench.files import claim_folder, file_sha256
@@ -248,6 +249,15 @@ def test_of_the_best_of_each_sweep_the_best_of_all_stays(write_sweep: WriteSweep
     assert models(tmp_path / "all") == best
     collect(apart, tmp_path / "all")
     assert models(tmp_path / "all") == best
+
+
+def test_a_better_run_without_a_model_leaves_the_only_one_of_its_cell(write_sweep: WriteSweep, tmp_path: Path) -> None:
+    apart = [write_sweep(tmp_path / name, {"mse": "good"}, seeds=n) for name, n in (("a", 1), ("b", 2))]
+    give_models(apart[0], {"mse-glorot_uniform-s0": 0.0})
+    collect(apart, tmp_path / "all")
+    records = read_records(tmp_path / "all" / "journal.jsonl")
+    assert BestOfCells(records).run_ids == {"mse-glorot_uniform-s1"}
+    assert models(tmp_path / "all") == {"mse-glorot_uniform-s0": "a mse-glorot_uniform-s0"}
 
 
 def test_an_edited_loss_under_one_name_is_told(one: Path, two: Path, tmp_path: Path) -> None:

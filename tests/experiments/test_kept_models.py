@@ -17,6 +17,7 @@ from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.fit import predict
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.models.best_of_cells import BestOfCells, model_file, superseded
+from bboxbench.experiments.models.kept_models import KeptModels
 from bboxbench.experiments.results import read_predictions
 from bboxbench.experiments.sweep import SweepResult, run_sweep
 
@@ -130,9 +131,42 @@ def test_a_cell_without_a_network_that_ended_well_has_no_best() -> None:
     assert BestOfCells([record("a", 0, None), record("b", 1, 0.2, outcome="diverged")]).run_ids == set()
 
 
-def test_of_merged_sweeps_only_the_better_best_stays() -> None:
-    runs = [{**record(name, seed, score), "model_kept": "best"} for name, seed, score in (("a", 0, 0.4), ("b", 1, 0.6))]
-    assert superseded([*runs, {**record("c", 2, 0.1), "model_kept": "all"}]) == ["a"]
+def with_model(folder: Path, run: dict[str, Any], kept: str = "best") -> dict[str, Any]:
+    file = model_file(folder, run["run_id"])
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"a network")
+    return {**run, "model_kept": kept, "model_sha256": hashlib.sha256(b"a network").hexdigest()}
+
+
+def test_of_merged_sweeps_only_the_better_best_stays(tmp_path: Path) -> None:
+    runs = [with_model(tmp_path, record("a", 0, 0.4)), with_model(tmp_path, record("b", 1, 0.6))]
+    assert superseded(tmp_path, [*runs, with_model(tmp_path, record("c", 2, 0.1), "all")]) == ["a"]
+
+
+def test_a_better_run_without_a_model_takes_no_model_away(tmp_path: Path) -> None:
+    runs = [with_model(tmp_path, record("a", 0, 0.4)), record("b", 1, 0.6)]
+    assert superseded(tmp_path, runs) == []
+    lost = with_model(tmp_path, record("c", 2, 0.7))
+    model_file(tmp_path, "c").unlink()
+    assert superseded(tmp_path, [*runs, lost]) == ["c"]  # its line alone is left
+    between = with_model(tmp_path, record("d", 3, 0.5))
+    assert superseded(tmp_path, [*runs, between]) == ["a"]
+
+
+def test_a_model_of_a_run_that_was_trained_anew_outlasts_no_valid_one(tmp_path: Path) -> None:
+    old, new = with_model(tmp_path, record("old", 0, 0.9)), record("new", 0, 0.1)
+    assert superseded(tmp_path, [old, new]) == []
+    assert superseded(tmp_path, [old, with_model(tmp_path, record("other", 1, 0.5)), new]) == ["old"]
+
+
+def test_a_sweep_gone_on_with_keeps_the_only_model_of_a_cell_until_a_better_one_lies_there(
+    tiny: Any, tmp_path: Path
+) -> None:
+    runs = [with_model(tmp_path, record("a", 0, 0.4)), record("b", 1, 0.6)]
+    kept = KeptModels(tmp_path, "best", tiny(), (200, 100), runs)
+    assert models(tmp_path) == {"a"}
+    kept.settle(with_model(tmp_path, record("c", 2, 0.7)))
+    assert models(tmp_path) == {"c"}
 
 
 def test_the_best_cannot_be_told_without_validation_pictures(tiny: Any, tmp_path: Path) -> None:

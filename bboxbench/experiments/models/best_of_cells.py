@@ -9,7 +9,7 @@ from typing import Any
 
 from bboxbench.experiments.cells import CELL
 
-__all__ = ["MODEL_SUFFIX", "BestOfCells", "cell_of", "model_file", "superseded"]
+__all__ = ["MODEL_SUFFIX", "BestOfCells", "cell_values", "model_file", "superseded"]
 
 MODEL_SUFFIX = ".keras"
 """How the name of a model's file ends: Keras goes by it."""
@@ -20,7 +20,7 @@ def model_file(folder: Path, run_id: str) -> Path:
     return folder / "models" / f"{run_id}{MODEL_SUFFIX}"
 
 
-def cell_of(record: dict[str, Any]) -> tuple[Any, ...]:
+def cell_values(record: dict[str, Any]) -> tuple[Any, ...]:
     """The cell of a journal's line, by the values of its columns."""
     return tuple(record["row"].get(name) for name in CELL)
 
@@ -53,7 +53,7 @@ class BestOfCells:
     def add(self, record: dict[str, Any]) -> str | None:
         """See one more run; gives the run_id of the best of its cell, None where there is none yet."""
         row = record["row"]
-        runs = self._cells[cell_of(record)]
+        runs = self._cells[cell_values(record)]
         score = validated(record)
         if score is None:
             runs.pop(row["seed"], None)
@@ -71,11 +71,24 @@ class BestOfCells:
         return max(((score, -seed, run_id) for seed, (score, run_id) in runs.items()), default=(0, 0, None))[2]
 
 
-def superseded(records: Sequence[dict[str, Any]]) -> list[str]:
+def superseded(folder: Path, records: Sequence[dict[str, Any]]) -> list[str]:
     """The runs whose model was kept as the best of its cell, and is no more, as after sweeps were merged.
 
+    Only a run whose own model lies there takes the place of another: the best network that a cell has stays.
+
     Args:
-        records: of a journal.
+        folder: of the results.
+        records: of its journal.
     """
-    best = BestOfCells(records).run_ids
-    return [r["run_id"] for r in records if r.get("model_kept") == "best" and r["run_id"] not in best]
+    if not any(record.get("model_kept") == "best" for record in records):
+        return []
+    # Of one cell and seed the later counts, whether it has a model or not.
+    valid = {(cell_values(record), record["row"]["seed"]): record for record in records}.values()
+    there = [r for r in valid if r.get("model_sha256") and model_file(folder, r["run_id"]).is_file()]
+    best = BestOfCells(there).run_ids
+    settled = {cell_values(record) for record in there if record["run_id"] in best}
+    return [
+        record["run_id"]
+        for record in records
+        if record.get("model_kept") == "best" and record["run_id"] not in best and cell_values(record) in settled
+    ]

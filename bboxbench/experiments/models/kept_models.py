@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from bboxbench.errors import InputError, write_errors
-from bboxbench.experiments.models.best_of_cells import BestOfCells, cell_of, model_file, superseded
+from bboxbench.experiments.models.best_of_cells import BestOfCells, cell_values, model_file, superseded
 from bboxbench.experiments.models.saving import model_bytes, trained_network, why_not_loadable
 from bboxbench.experiments.spec import NETWORK
 from bboxbench.files import make_folder, write_atomically
@@ -86,11 +86,12 @@ class KeptModels:
         if which == "best":
             self._best = BestOfCells(records)
             # One that was overtaken just before the driver died.
-            for run_id in superseded(records):
+            overtaken = set(superseded(folder, records))
+            for run_id in overtaken:
                 self._remove(run_id)
             for record in records:
-                if record.get("model_kept") == "best" and record["run_id"] in self._best.run_ids:
-                    self._as_best[cell_of(record)].add(record["run_id"])
+                if record.get("model_kept") == "best" and record["run_id"] not in overtaken:
+                    self._as_best[cell_values(record)].add(record["run_id"])
         self._warn_of_missing(records)
 
     def write(self, trained: TrainedRun, record: dict[str, Any]) -> None:
@@ -125,7 +126,7 @@ class KeptModels:
         """
         if record.get("model_kept") != "best":
             return
-        same_cell = self._as_best[cell_of(record)]
+        same_cell = self._as_best[cell_values(record)]
         for run_id in same_cell - {record["run_id"]}:
             self._remove(run_id)
         same_cell.clear()
