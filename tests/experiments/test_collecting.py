@@ -253,7 +253,9 @@ def test_of_the_best_of_each_sweep_the_best_of_all_stays(write_sweep: WriteSweep
 
 def test_a_better_run_without_a_model_leaves_the_only_one_of_its_cell(write_sweep: WriteSweep, tmp_path: Path) -> None:
     apart = [write_sweep(tmp_path / name, {"mse": "good"}, seeds=n) for name, n in (("a", 1), ("b", 2))]
-    give_models(apart[0], {"mse-glorot_uniform-s0": 0.0})
+    give_models(apart[0], {"mse-glorot_uniform-s0": 0.4})
+    give_models(apart[1], {"mse-glorot_uniform-s1": 0.6})
+    shutil.rmtree(apart[1] / "models")
     collect(apart, tmp_path / "all")
     records = read_records(tmp_path / "all" / "journal.jsonl")
     assert BestOfCells(records).run_ids == {"mse-glorot_uniform-s1"}
