@@ -158,6 +158,8 @@ class _Merge:
         """Take a run of the sweep in ``folder`` if it is new or better than what is there."""
         run_id, ok = record["run_id"], record["row"]["status"] == "ok"
         mine = self._whole.get(run_id)
+        if mine is None and not ok and run_id in self._before:
+            return  # a damaged result says more than a failure, and is trained again on resuming
         if mine is None or (ok and mine["row"]["status"] != "ok"):
             if ok and not is_kept(folder, record):
                 self._damaged[run_id] = None

@@ -149,6 +149,16 @@ def test_what_is_damaged_in_the_folder_is_mended_from_another(one: Path, two: Pa
     assert pd.read_csv(out / "runs.csv")["run_id"].is_unique
 
 
+def test_a_failure_takes_no_damaged_result_s_place(one: Path, two: Path, tmp_path: Path) -> None:
+    out, run_id = tmp_path / "all", "giou-glorot_uniform-s0"
+    collect([two], out)
+    (out / "predictions" / f"{run_id}.npz").write_bytes(b"not what was written")
+    found = collect([one], out)  # where that run failed
+    assert (found.mended, found.failed, found.damaged) == (0, 0, [run_id])
+    assert statuses(out)[run_id] == "ok"
+    assert collect([one, two], out).mended == 1
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [({"epochs": 3}, "epochs 3 (expected 4)"), ({"dropout": 0.4}, "dropout 0.4 (expected 0.2)")],
