@@ -120,7 +120,7 @@ def write_errors(place: Path | str) -> Iterator[None]:
     """Turn the operating system's refusals to write at ``place`` into one-line `CannotWrite`.
 
     Raises:
-        CannotWrite: on a full disk or quota, missing permission, or a read-only file system.
+        CannotWrite: on a full disk or quota, missing permission, a read-only file system, or a disk that fails.
     """
     reasons = {
         errno.ENOSPC: "no space is left on the disk; free some and run the same command again",
@@ -128,6 +128,8 @@ def write_errors(place: Path | str) -> Iterator[None]:
         errno.EFBIG: "the file grew past what the system allows; raise the limit and run the same command again",
         errno.EACCES: "permission denied; choose another folder or change its permissions",
         errno.EPERM: "permission denied; choose another folder or change its permissions",
+        errno.EIO: "the disk does not take it; check the disk, or choose another folder",
+        errno.ESTALE: "its folder on the file server is gone; mount it again and run the same command again",
         errno.EROFS: "the file system is read-only; choose another folder",
         errno.ENOENT: "its folder is gone or cannot be made; choose another folder",
         errno.ENAMETOOLONG: "the name is too long; choose a shorter one",

@@ -100,7 +100,7 @@ def test_the_hash_of_what_is_no_file_is_bad_input(tmp_path: Path, place: str) ->
         file_sha256(tmp_path / place)
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.ESTALE])
 def test_refusals_to_write_become_one_line_with_the_place(number: int) -> None:
     with pytest.raises(CannotWrite, match=r"^Cannot write /data/x: .*\.$"), write_errors("/elsewhere"):
         raise OSError(number, "no", "/data/x")
