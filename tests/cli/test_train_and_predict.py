@@ -111,6 +111,7 @@ def test_overfit_ends_with_0_where_it_learned_and_with_1_and_what_it_means_where
         (["--loss", "mse,giou"], "Expected a loss"),
         (["--overfit", "0"], "whole number of 1 or more"),
         (["--overfit", "13"], "at most the 12 training pictures"),
+        (["--overfit", "3", "--patience", "2"], "Received: patience 2"),
         (["--epochs", "many"], "whole number"),
         (["--preset", "nonsense"], "Unknown preset"),
         (["--data", "nowhere"], "nowhere"),

@@ -83,6 +83,14 @@ def test_what_is_not_given_is_the_first_of_the_preset() -> None:
     assert (overfit.epochs, overfit.batch_sizes, overfit.dropout) == (EPOCHS_BY_HEART, (32,), 0.0)
 
 
+@pytest.mark.parametrize(("name", "value"), [("patience", 3), ("validation", 50)])
+def test_what_means_nothing_to_learning_by_heart_is_refused(name: str, value: int) -> None:
+    with pytest.raises(InputError, match=f"Received: {name} {value}") as refused:
+        single_spec("default", 32, **{name: value})
+    assert "\n" not in str(refused.value)
+    assert getattr(single_spec("default", **{name: value}), name) == value
+
+
 def test_more_than_one_network_is_refused(small_dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Received: 2 networks"):
         train_single(spec_of(small_dataset, seeds=(0, 1)), tmp_path / "r")

@@ -78,10 +78,16 @@ def single_spec(preset: str, overfit: int = 0, **given: Any) -> SweepSpec:
         given: fields of `SweepSpec`; an axis as a tuple of one.
 
     Raises:
-        InputError: a name or a value that does not fit, or more than one cell and seed.
+        InputError: a name or a value that does not fit, or one that means nothing to learning by heart.
     """
     asked_for = set(given)
     if overfit:
+        for name in ("patience", "validation"):
+            if given.get(name):
+                raise InputError(
+                    "Expected neither patience nor validation with overfit, which looks at the pictures that it learns "
+                    f"until it knows them all. Received: {name} {given[name]}. Leave out one of the two."
+                )
         given = {"epochs": EPOCHS_BY_HEART, "dropout": 0.0, **given, "patience": 0}
     whole = SweepSpec.from_preset(preset, **{**given, "engine": "fit"})
     firsts: dict[str, Any] = {name: getattr(whole, name)[:1] for name in AXES if name not in given}
