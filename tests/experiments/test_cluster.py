@@ -353,6 +353,26 @@ def test_a_loss_that_ends_its_process_and_one_that_sleeps_fail_alone(
 
 
 @pytest.mark.slow
+def test_a_driver_that_does_not_listen_for_long_takes_no_actor_for_one_that_hangs(
+    cluster: Any, tiny: Any, small_dataset: Dataset
+) -> None:
+    from bboxbench.experiments.execution.cluster import RayCluster
+
+    cluster.add_node(num_cpus=2, **NODE)
+    spec = tiny(seeds=3, threads=1, epochs=1, losses=["mse"])
+    warnings: list[str] = []
+    execution = Execution(cluster="ray", address=cluster.address, timeout=20.0)
+    trained = []
+    with RayCluster(execution, spec, small_dataset, warnings.append) as executor:
+        for each in executor.run(list(blocks(plan(spec, small_dataset.sha256))), lambda *_: None):
+            trained.append(each)
+            if len(trained) < 3:
+                time.sleep(execution.timeout + 1)  # as long as tables may take, while the other actor answers
+    assert [each.error for each in trained] == ["", "", ""]
+    assert warnings == []
+
+
+@pytest.mark.slow
 def test_where_a_node_says_it_has_gpus_each_actor_sees_one_of_its_own(
     cluster: Any, tiny: Any, small_dataset: Dataset
 ) -> None:

@@ -315,12 +315,20 @@ class RayCluster:
         for hand in self._hands:
             if hand.seats.node not in alive:
                 hand.state = "lost"
-            elif hand.state == "training" and timeout and now - hand.since > timeout:
+            elif hand.state == "training" and timeout and now - hand.since > timeout and not self._unheard(hand):
                 hand.state, hand.reason = "hung", f"no step was finished within {timeout:g} s"
             dead = hand.state == "dead" and now - hand.since > GRACE_SECONDS
             if dead or hand.state in ("lost", "hung", "raised", "cut off"):
                 ended.append(hand)
         return ended
+
+    def _unheard(self, hand: _Hand) -> bool:
+        """Whether an answer of an actor at work waits: a driver that writes tables does not listen meanwhile."""
+        # One that lies on the actor's node counts, too: time was up before it could be fetched.
+        ready, _ = self._ray.wait([hand.awaits], timeout=0, fetch_local=False)
+        if ready:
+            hand.since = time.monotonic()
+        return bool(ready)
 
     def _bury(self, hand: _Hand, waiting: deque[Block], due: dict[str, Run]) -> Iterator[TrainedRun]:
         """Put the block of an actor that ended back where it is tried again; gives the runs that are given up."""
