@@ -48,8 +48,9 @@ class ProgressFile:
         self._path, self._forecast = folder / PROGRESS, forecast
         self._planned = set(planned)
         self._status = {run_id: status for run_id, status in finished.items() if run_id in self._planned}
-        self._block: tuple[int, int] | None = None
-        self._under_way: dict[str, float] = {}
+        self._under_way: dict[tuple[int, int], dict[str, float]] = {}
+        """Finished epochs by run_id, by seed and batch size: many blocks may train at once."""
+        self._block_of: dict[str, tuple[int, int]] = {}
         self._started = time.time()
         self._due = 0.0
 
@@ -63,18 +64,20 @@ class ProgressFile:
 
     def epoch(self, run: Run, epoch: float) -> None:
         """A run is that far."""
-        self._block = (run.seed, run.cell.batch_size)
-        self._under_way[run.run_id] = epoch
+        block = self._block_of[run.run_id] = (run.seed, run.cell.batch_size)
+        self._under_way.setdefault(block, {})[run.run_id] = epoch
         self._forecast.epoch(run.run_id, epoch)
         self._tell()
 
     def finished(self, run_id: str, status: str) -> None:
         """A run is in the journal."""
-        self._under_way.pop(run_id, None)
         self._status[run_id] = status
         self._forecast.finished(run_id)
-        if not self._under_way:
-            self._due = 0.0  # The end of a block is news.
+        if (block := self._block_of.pop(run_id, None)) is not None:
+            del self._under_way[block][run_id]
+            if not self._under_way[block]:
+                del self._under_way[block]
+                self._due = 0.0  # The end of a block is news.
         self._tell()
 
     def _tell(self) -> None:
@@ -82,7 +85,7 @@ class ProgressFile:
             self._write("running")
 
     def _write(self, state: str) -> None:
-        seed, batch_size = self._block or (None, None)
+        under_way = self._under_way if state == "running" else {}
         left = self._forecast.seconds_left() if state == "running" else None
         content: dict[str, Any] = {
             "state": state,
@@ -94,7 +97,9 @@ class ProgressFile:
             "runs": len(self._planned),
             "finished": len(self._status),
             "failed": sum(status == "failed" for status in self._status.values()),
-            "block": {"seed": seed, "batch_size": batch_size, "runs": self._under_way if state == "running" else {}},
+            "blocks": [
+                {"seed": seed, "batch_size": batch_size, "runs": runs} for (seed, batch_size), runs in under_way.items()
+            ],
             "eta_seconds": None if left is None else round(left, 1),
         }
         with suppress(CannotWrite):

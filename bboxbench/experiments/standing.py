@@ -14,7 +14,7 @@ from bboxbench.errors import CannotRead, read_errors
 from bboxbench.experiments.asked import cell_of
 from bboxbench.experiments.journal import Follower
 from bboxbench.experiments.recorded import read_manifest
-from bboxbench.experiments.results import JOURNAL, PROGRESS
+from bboxbench.experiments.results import JOURNAL, MANIFEST, PROGRESS
 from bboxbench.experiments.tally import Tally
 
 __all__ = ["Standing"]
@@ -37,7 +37,9 @@ class Standing:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.manifest = read_manifest(folder)
+        self.manifest: dict[str, Any] = {}
+        """The content of sweep.json."""
+        self._seen: tuple[int, ...] | None = None
         self._follower = Follower(folder / JOURNAL)
         self._rows: dict[str, dict[str, Any]] = {}
         self._asked: dict[str, str] = {}
@@ -52,17 +54,14 @@ class Standing:
         Raises:
             InputError: as for the constructor.
         """
-        self.manifest = read_manifest(self.folder)
-        asked = self.manifest.get("runs", {})
-        for name, run_id in asked.items():
-            if name not in self._asked and (cell := cell_of(name)) is not None:
-                self.tally.plan(cell)
-            self._asked[name] = run_id
+        # It names every run that was asked for, so it is long, and changes by another command alone.
+        if (now := _signature(self.folder / MANIFEST)) is None or now != self._seen:
+            self._read_manifest()
+            self._seen = now
         # One that is in nobody's plan any more, as of a loss that was edited, is no part of where a sweep stands.
-        counted = set(asked.values())
         for record in self._follower.new():
             run_id, row = record["run_id"], record["row"]
-            if counted and run_id not in counted:
+            if self._counted and run_id not in self._counted:
                 continue
             if (before := self._rows.get(run_id)) is not None:
                 self.tally.take_back(before)
@@ -70,6 +69,15 @@ class Standing:
             self.tally.add(row)
         self.progress = _progress(self.folder / PROGRESS)
         self.read_at = time.time()
+
+    def _read_manifest(self) -> None:
+        self.manifest = read_manifest(self.folder)
+        asked = self.manifest.get("runs", {})
+        for name, run_id in asked.items():
+            if name not in self._asked and (cell := cell_of(name)) is not None:
+                self.tally.plan(cell)
+            self._asked[name] = run_id
+        self._counted = set(asked.values())
 
     @property
     def planned(self) -> int:
@@ -116,10 +124,9 @@ class Standing:
         """Seed and finished epochs of each run that trains just now, by its run_id."""
         if self.state != "running":
             return {}
-        blocks = self.progress.get("blocks") or [self.progress.get("block") or {}]
         return {
             run_id: (int(block["seed"]), float(epochs))
-            for block in blocks
+            for block in self.progress.get("blocks", [])
             for run_id, epochs in block.get("runs", {}).items()
             if run_id not in self._rows or self._rows[run_id]["status"] != "ok"
         }
@@ -138,6 +145,15 @@ class Standing:
             return False
         # A process is told by its start. A clock that was set moves that, so one that speaks is believed, too.
         return abs(started - float(self.progress.get("process_started", started))) < CLOCKS or fresh
+
+
+def _signature(path: Path) -> tuple[int, ...] | None:
+    """What differs when a file was written anew; None where it cannot be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _progress(path: Path) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def process(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             "process_started": psutil.Process(sleeper.pid).create_time(),
             "updated": time.time(),
             "eta_seconds": 7200.0,
-            "block": {"seed": 3, "batch_size": 100, "runs": {"mse-glorot_uniform-s3": 1.5}},
+            "blocks": [{"seed": 3, "batch_size": 100, "runs": {"mse-glorot_uniform-s3": 1.5}}],
         }
         (folder / "progress.json").write_text(json.dumps(content))
         manifest = json.loads((folder / "sweep.json").read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,31 @@ def test_it_says_who_writes_how_far_it_is_and_how_long_it_will_take(tmp_path: Pa
         assert begun["eta_seconds"] == pytest.approx(20, abs=1)
         file.epoch(RUNS[1], 0.5)
         file.epoch(RUNS[2], 1.0)
-        assert read(tmp_path)["block"] == {"seed": 4, "batch_size": 50, "runs": {"r1": 0.5, "r2": 1.0}}
+        assert read(tmp_path)["blocks"] == [{"seed": 4, "batch_size": 50, "runs": {"r1": 0.5, "r2": 1.0}}]
         file.finished("r1", "failed")
-        assert read(tmp_path)["block"]["runs"] == {"r2": 1.0}
+        assert [block["runs"] for block in read(tmp_path)["blocks"]] == [{"r2": 1.0}]
         assert (read(tmp_path)["finished"], read(tmp_path)["failed"]) == (2, 1)
         assert read(tmp_path)["updated"] >= begun["updated"] >= begun["started"]
         file.finished("r2", "ok")
+        assert read(tmp_path)["blocks"] == []
     assert read(tmp_path)["state"] == "done"
     assert read(tmp_path)["eta_seconds"] is None
+
+
+def test_blocks_that_train_at_once_are_told_apart_by_seed_and_batch_size(tmp_path: Path) -> None:
+    other_seed = replace(RUNS[1], seed=7)
+    other_batches = replace(RUNS[2], cell=replace(RUNS[2].cell, batch_size=100))
+    with kept(tmp_path, {}) as file:
+        for run, epoch in ((RUNS[0], 0.5), (other_seed, 1.0), (other_batches, 0.2), (RUNS[0], 1.5)):
+            file.epoch(run, epoch)
+        assert read(tmp_path)["blocks"] == [
+            {"seed": 4, "batch_size": 50, "runs": {"r0": 1.5}},
+            {"seed": 7, "batch_size": 50, "runs": {"r1": 1.0}},
+            {"seed": 4, "batch_size": 100, "runs": {"r2": 0.2}},
+        ]
+        file.finished("r1", "ok")
+        assert [block["seed"] for block in read(tmp_path)["blocks"]] == [4, 4]
+    assert read(tmp_path)["blocks"] == []
 
 
 def test_one_that_ends_with_runs_to_go_is_stopped_and_so_is_one_that_raises(tmp_path: Path) -> None:
@@ -72,4 +90,4 @@ def test_it_is_not_written_at_every_step(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(progress, "SECONDS_BETWEEN", 1000.0)
     with kept(tmp_path, {}) as file:
         file.epoch(RUNS[0], 1.0)
-        assert read(tmp_path)["block"]["runs"] == {}
+        assert read(tmp_path)["blocks"] == []

@@ -17,6 +17,7 @@ from bboxbench.errors import InputError
 from bboxbench.experiments.cells import CELL
 from bboxbench.experiments.journal import Journal, read_records
 from bboxbench.experiments.standing import Standing
+from bboxbench.files import write_atomically
 
 WriteSweep = Callable[..., Path]
 
@@ -51,7 +52,10 @@ def write_progress(folder: Path, pid: int | None = None, **changes: Any) -> None
         "process_started": psutil.Process(pid).create_time() if pid else 0.0,
         "updated": time.time(),
         "eta_seconds": 100.0,
-        "block": {"seed": 3, "batch_size": 100, "runs": {"mse-glorot_uniform-s3": 1.5, "iou-glorot_uniform-s3": 2}},
+        "blocks": [
+            {"seed": 3, "batch_size": 100, "runs": {"mse-glorot_uniform-s3": 1.5}},
+            {"seed": 2, "batch_size": 100, "runs": {"iou-glorot_uniform-s2": 2}},
+        ],
         **changes,
     }
     (folder / "progress.json").write_text(json.dumps(content))
@@ -74,7 +78,7 @@ def test_while_its_process_lives_it_runs_and_says_what_trains(folder: Path, proc
     write_progress(folder, process.pid)
     standing = Standing(folder)
     assert standing.state == "running"
-    assert standing.under_way() == {"mse-glorot_uniform-s3": (3, 1.5), "iou-glorot_uniform-s3": (3, 2.0)}
+    assert standing.under_way() == {"mse-glorot_uniform-s3": (3, 1.5), "iou-glorot_uniform-s2": (2, 2.0)}
     assert standing.seconds_left == pytest.approx(100, abs=5)
 
 
@@ -144,6 +148,20 @@ def test_renewed_it_reads_what_came_since_and_a_retried_run_counts_once(folder: 
     assert dict(+giou.states) == {"converged": 2, "failed": 1}
     fresh = Standing(folder)
     assert [cell.to_dict() for cell in fresh.tally.cells] == [cell.to_dict() for cell in standing.tally.cells]
+
+
+def test_what_was_asked_for_is_read_anew_only_when_another_command_asked(folder: Path) -> None:
+    standing = Standing(folder)
+    before = standing.manifest
+    standing.renew()
+    assert standing.manifest is before
+    runs = {**before["runs"], "mse glorot_uniform adam 0.0005 corners wide 100 4": "mse-glorot_uniform-s4"}
+    write_atomically(folder / "sweep.json", json.dumps({**before, "runs": runs}))
+    standing.renew()
+    assert standing.planned == 13
+    (folder / "sweep.json").unlink()
+    with pytest.raises(InputError):
+        standing.renew()
 
 
 def test_a_line_is_read_when_it_is_whole(folder: Path) -> None:
