@@ -21,7 +21,7 @@ HOW = """\
 tables and resuming stay as they are: what runs where is no part of a run's identity, so that a sweep that was begun on one
 machine goes on on a hundred, and back.
 
-    pip install 'bboxbench[ray]'
+    pip install '.[ray]'                         # in a clone of bboxbench
 
 ## From one machine to a cluster
 
@@ -33,7 +33,8 @@ On the first machine, which becomes the head:
     ray start --head --port=6379
     bboxbench sweep --cluster ray --address auto # trains on this machine alone, so far
 
-On every other machine, with the same Python, the same `bboxbench[ray]` and the token, at any time, also while a sweep runs:
+On every other machine, with the same Python, the same bboxbench and Ray (`pip install '.[ray]'` in a clone) and the
+token, at any time, also while a sweep runs:
 
     export RAY_AUTH_MODE=token
     ray start --address=HEAD:6379
@@ -73,7 +74,7 @@ Ray trusts whoever reaches it and encrypts nothing by itself: keep its ports wit
 | a node cannot train | one warning says why; the others go on, and where it was the only one the sweep ends with exit code 2 | `test_a_node_with_another_version_says_which` |
 | no node is there, or all are taken | one warning after a minute; the sweep waits | |
 | the driver is killed | Ray ends its actors; the same command goes on, there or on one machine | `test_a_killed_driver_leaves_no_actor_and_its_sweep_goes_on_on_one_machine` |
-| the head is lost | the driver ends; the same command goes on when there is a cluster again | |
+| the head is lost | after a minute without it Ray ends the driver, as a kill does, with exit code 1; the same command goes on when there is a cluster again | |
 
 A run that comes back twice, as when a node was thought lost and was not, is kept once: the driver keeps what it still waits
 for. With `--deterministic`, and `--threads`, chunk and engine alike, the end is the same `runs.csv` as on one machine but for

@@ -157,7 +157,7 @@ def test_an_actor_tells_of_epochs_before_it_gives_the_runs(given: list[list[Any]
 def test_an_address_that_leads_nowhere_is_refused_at_once_in_one_line(
     address: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'bboxbench[ray]'")
+    pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
     monkeypatch.delenv(ADDRESS_VARIABLE, raising=False)
     start = time.monotonic()
     with pytest.raises(InputError, match=said) as refused, connected(address):
@@ -168,7 +168,7 @@ def test_an_address_that_leads_nowhere_is_refused_at_once_in_one_line(
 
 def test_without_ray_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(InputError, match=r"pip install 'bboxbench\[ray\]'"), connected("127.0.0.1:1"):
+    with pytest.raises(InputError, match=r'pip install "ray>=2\.50"'), connected("127.0.0.1:1"):
         pass
 
 
@@ -184,7 +184,7 @@ def test_an_address_without_a_cluster_is_refused() -> None:
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'bboxbench[ray]'")
+    pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
     from ray.cluster_utils import Cluster
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **NODE})

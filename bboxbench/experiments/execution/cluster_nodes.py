@@ -77,7 +77,7 @@ def connected(address: str) -> Iterator[Any]:
         import ray
     except ModuleNotFoundError as error:
         raise InputError(
-            f"Expected Ray for cluster 'ray'. Received: {error}. Install it: pip install 'bboxbench[ray]'."
+            f"Expected Ray for cluster 'ray'. Received: {error}. Install Ray: pip install \"ray>=2.50\"."
         ) from None
     if ray.is_initialized():
         yield ray
