@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,7 +76,8 @@ def predict(
     network = load_model(model)
     if out is not None:
         make_folder(out)
-    names: set[str] = set()
+    # The pictures given are not to be written, even where one is a drawing.
+    taken, drawn = {path.resolve() for path in pictures}, 0
     for number, found in enumerate(predict_pictures(network, pictures)):
         if number == 0 and not as_json:
             sys.stdout.write(_line(COLUMNS))
@@ -83,9 +85,12 @@ def predict(
         if not found.finite:
             console.warn(f"No box in {found.path}: the network gives {found.box.tolist()}.")
         if out is not None:
-            save_drawn(found, out / _free_name(found.path, names))
+            place = _free_place(out, found.path, taken)
+            save_drawn(found, place)
+            taken.add(place.resolve())
+            drawn += 1
     if out is not None:
-        console.say(f"{len(names)} {'picture' if len(names) == 1 else 'pictures'} with boxes in {out}")
+        console.say(f"{drawn} {'picture' if drawn == 1 else 'pictures'} with boxes in {out}")
 
 
 def _import(name: str) -> None:
@@ -115,11 +120,12 @@ def _line(values: tuple[object, ...]) -> str:
     return text.getvalue()
 
 
-def _free_name(picture: Path, taken: set[str]) -> str:
-    """A file's name for the drawn picture, another for each, and never the picture's own."""
-    name, number = f"{picture.stem}-box.png", 1
-    while name in taken:
+def _free_place(out: Path, picture: Path, taken: set[Path]) -> Path:
+    """A file in ``out`` for the drawn picture: none of ``taken``, and no file but a drawing of an earlier call."""
+    from bboxbench.experiments.models.prediction import is_drawing
+
+    place, number = out / f"{picture.stem}-box.png", 1
+    while place.resolve() in taken or (os.path.lexists(place) and not is_drawing(place)):
         number += 1
-        name = f"{picture.stem}-box-{number}.png"
-    taken.add(name)
-    return name
+        place = out / f"{picture.stem}-box-{number}.png"
+    return place

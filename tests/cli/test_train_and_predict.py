@@ -188,6 +188,39 @@ def test_a_network_that_gives_no_number_leaves_its_columns_empty_and_is_warned_o
     assert captured.err.startswith("Warning: No box in")
 
 
+def test_no_picture_of_yours_is_overwritten_and_the_same_command_renews_its_drawings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    monkeypatch.chdir(tmp_path)
+    pictures = keras.Input((10, 20, 1))
+    keras.Model(pictures, keras.layers.Dense(4)(keras.layers.Flatten()(pictures))).save("m.keras")
+    Path("drawn").mkdir()
+    yours = [Path(name) for name in ("a.png", "a-box.png", "b.png", "drawn/b-box.png")]
+    for path in yours:
+        Image.new("RGB", (20, 10)).save(path)
+    Path("c.png").write_bytes(yours[0].read_bytes())
+    Path("c-box.png").write_text("no picture at all")
+    yours += [Path("c.png"), Path("c-box.png")]
+    before = [path.read_bytes() for path in yours]
+
+    def drawn(folder: str) -> set[str]:
+        return {path.name for path in Path(folder).glob("*-box*.png") if path not in yours}
+
+    for _ in range(2):
+        assert run(["predict", "m.keras", "a.png", "a-box.png", "c.png", "--out", "."]) == 0
+        assert run(["predict", "m.keras", "b.png", "--out", "drawn"]) == 0
+        assert [path.read_bytes() for path in yours] == before
+        assert drawn(".") == {"a-box-2.png", "a-box-box.png", "c-box-2.png"}
+        assert drawn("drawn") == {"b-box-2.png"}
+    # A drawing that is asked about is a picture like any other.
+    asked = Path("a-box-2.png").read_bytes()
+    assert run(["predict", "m.keras", "a.png", "a-box-2.png", "--out", "."]) == 0
+    assert Path("a-box-2.png").read_bytes() == asked
+    assert Path("a-box-3.png").exists()
+
+
 def test_a_layer_of_your_own_is_known_by_importing_its_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

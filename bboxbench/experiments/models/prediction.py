@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from bboxbench.boxes import Array, to_pixels
 from bboxbench.errors import InputError, one_line
@@ -17,7 +20,12 @@ from bboxbench.experiments.models.overlay import PREDICTED, draw_box, enlarged, 
 from bboxbench.experiments.models.picture_files import check_picture, grey_levels, open_picture
 from bboxbench.files import write_atomically
 
-__all__ = ["PredictedBox", "input_size", "predict_pictures", "save_drawn"]
+__all__ = ["PredictedBox", "input_size", "is_drawing", "predict_pictures", "save_drawn"]
+
+SOFTWARE = "Software"
+"""The key that PNG has for the program that made a picture."""
+DRAWN_BY = "bboxbench predict"
+"""By this value a drawing is told from a picture of the user's."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def predict_pictures(model: Any, paths: Sequence[Path]) -> Iterator[PredictedBox
 
 
 def save_drawn(found: PredictedBox, path: Path) -> None:
-    """Write the picture with its box drawn in, as PNG; a small one is enlarged by a whole number.
+    """Write the picture with its box drawn in, as PNG that names this program; small ones are enlarged.
 
     Raises:
         CannotWrite: no space, no permission.
@@ -94,5 +102,17 @@ def save_drawn(found: PredictedBox, path: Path) -> None:
         picture = enlarged(np.asarray(picture), times)
     draw_box(picture, found.box * times, colour=PREDICTED, line=max(3, round(max(picture.size) / 200)))
     stream = io.BytesIO()
-    picture.save(stream, "PNG")
+    made_by = PngInfo()
+    made_by.add_text(SOFTWARE, DRAWN_BY)
+    picture.save(stream, "PNG", pnginfo=made_by)
     write_atomically(path, stream.getvalue())
+
+
+def is_drawing(path: Path) -> bool:
+    """Whether `save_drawn` made the file, so that another drawing may take its place; False of whatever else it is."""
+    try:
+        # Size is no matter here: nothing is decoded.
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["PNG"]) as picture:
+            return picture.info.get(SOFTWARE) == DRAWN_BY
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
