@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.boxes import relative_boxes
+from bboxbench.data_gen.classes import class_names
 from bboxbench.data_gen.colours import Colour, luma_of_images
 from bboxbench.data_gen.manifest import TABLE, Manifest, finish_command, read_manifest
 from bboxbench.data_gen.normalisation import LEVELS, normalise
@@ -61,6 +62,11 @@ class Dataset:
     def n(self) -> int:
         """Number of samples."""
         return self.spec.n
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in order: the glyphs of a drawn data set; see `class_names`."""
+        return class_names(self.spec)
 
     @property
     def sha256(self) -> str:

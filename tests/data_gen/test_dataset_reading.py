@@ -216,3 +216,8 @@ def test_drawing_and_reading_import_nothing_heavy(heavy: str, tiny: Dataset) -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_the_classes_are_the_glyphs_in_the_specs_order(tiny: Dataset) -> None:
+    assert tiny.classes == tuple(tiny.spec.glyphs)
+    assert {sample.glyph for sample in tiny.samples(range(60))} <= set(tiny.classes)
