@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from bboxbench.data_gen import Dataset
+from bboxbench.data_gen.picture_files import grey_levels, open_picture
 from bboxbench.errors import CannotRead, InputError
 from bboxbench.experiments.fit import predict
-from bboxbench.experiments.models.picture_files import grey_levels, open_picture
 from bboxbench.experiments.models.prediction import input_size, predict_pictures, save_drawn
 from bboxbench.experiments.network import build_network
 from bboxbench.experiments.recipe import Recipe

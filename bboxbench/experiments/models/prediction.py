@@ -14,10 +14,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from bboxbench.boxes import Array, to_pixels
+from bboxbench.data_gen.picture_files import check_picture, grey_levels, open_picture
 from bboxbench.errors import InputError, one_line
 from bboxbench.experiments.fit import PREDICT_BATCH, predict
 from bboxbench.experiments.models.overlay import PREDICTED, draw_box, enlarged, factor
-from bboxbench.experiments.models.picture_files import check_picture, grey_levels, open_picture
 from bboxbench.files import write_atomically
 
 __all__ = ["PredictedBox", "input_size", "is_drawing", "predict_pictures", "save_drawn"]

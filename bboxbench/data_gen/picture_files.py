@@ -1,7 +1,8 @@
-"""Anybody's pictures, of any size and mode, as the network takes them."""
+"""Anybody's pictures, of any size and mode, as RGB, and as a network takes them."""
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bboxbench.errors import InputError, one_line, read_errors
 
-__all__ = ["check_picture", "grey_levels", "open_picture"]
+__all__ = ["check_picture", "decode_picture", "grey_levels", "open_picture"]
+
+_RUNS_A_PROGRAM = ("EPS",)
+"""Formats that Pillow gives to another program to draw: no file of somebody else's is run."""
+
+_ORIENTATION = 0x0112
+"""The EXIF tag that says how a picture was turned when it was taken: 1 is upright."""
 
 
 def check_picture(path: Path) -> None:
@@ -23,7 +30,7 @@ def check_picture(path: Path) -> None:
         CannotRead: it is missing, a folder, or may not be read.
         InputError: it is no picture that Pillow can read.
     """
-    with _picture_errors(path), Image.open(path):
+    with _picture_errors(path), Image.open(path, formats=_formats()):
         pass
 
 
@@ -36,15 +43,56 @@ def open_picture(path: Path) -> Image.Image:
         CannotRead: it is missing, a folder, or may not be read.
         InputError: it is no picture that Pillow can read, or is cut off.
     """
-    with _picture_errors(path), Image.open(path) as picture:
-        picture.load()
-        upright = ImageOps.exif_transpose(picture)
-        if upright.mode.startswith("I") or upright.mode == "F":
-            upright = _eight_bits(upright)
-        if "A" in upright.mode or "a" in upright.mode or "transparency" in upright.info:
-            seen = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
-        return upright.convert("RGB")
+    with _picture_errors(path), Image.open(path, formats=_formats()) as picture:
+        return _rgb(ImageOps.exif_transpose(picture))
+
+
+def decode_picture(content: bytes, path: Path, size: tuple[int, int] | None = None) -> Image.Image:
+    """The bytes of a picture file as RGB, like `open_picture`, turned so that it has a size that is known of it.
+
+    Args:
+        content: of the file.
+        path: of the file, for messages.
+        size: width and height that somebody says the picture has. Where EXIF data say that it was taken turned, this
+            is either the size upright, as viewers show it, or the size as stored; where both are alike, upright is
+            meant. None: there is one size alone.
+
+    Raises:
+        InputError: it is no picture that Pillow can read, is cut off, or has another size.
+    """
+    with _picture_errors(path), Image.open(io.BytesIO(content), formats=_formats()) as picture:
+        stored = picture.size
+        orientation = picture.getexif().get(_ORIENTATION, 1)
+        upright = stored[::-1] if orientation in (5, 6, 7, 8) else stored
+        if size is None and upright != stored:
+            raise InputError(
+                f"Expected a width and a height of {path}, which was taken turned: upright it has {_by(upright)}, "
+                f"stored {_by(stored)}, and its boxes may be of either."
+            )
+        if size is not None and size not in (upright, stored):
+            either = f"{_by(stored)}" + (f", upright {_by(upright)}" if upright != stored else "")
+            raise InputError(f"Expected {path} to have {_by(size)}, as its annotations say; it has {either}.")
+        return _rgb(ImageOps.exif_transpose(picture) if size in (None, upright) else picture)
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _formats() -> list[str]:
+    Image.init()
+    return [name for name in Image.OPEN if name not in _RUNS_A_PROGRAM]
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    """What is seen of a picture of any mode, over white where it is transparent."""
+    picture.load()
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = _eight_bits(picture)
+    if "A" in picture.mode or "a" in picture.mode or "transparency" in picture.info:
+        seen = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
+    return picture.convert("RGB")
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
@@ -73,10 +121,14 @@ def grey_levels(picture: Image.Image, width: int, height: int) -> npt.NDArray[np
 def _picture_errors(path: Path) -> Iterator[None]:
     """Turn what Pillow says of a file that it cannot read into one line that names it."""
     with read_errors(path), warnings.catch_warnings():
+        # Of an odd palette or broken EXIF data Pillow says so, and goes on.
+        warnings.simplefilter("ignore")
         # A few bytes can claim to be a picture of many gigabytes.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             yield
+        except InputError:
+            raise
         except UnidentifiedImageError as error:
             raise InputError(f"Expected a picture, as PNG or JPEG. Received: {path}, which is none.") from error
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
