@@ -18,12 +18,11 @@ from bboxbench.data_gen.classes import class_names
 from bboxbench.data_gen.colours import Colour, luma_of_images
 from bboxbench.data_gen.manifest import TABLE, Manifest, finish_command, read_manifest
 from bboxbench.data_gen.normalisation import LEVELS, normalise
+from bboxbench.data_gen.packing import Arrays, array_sha256
 from bboxbench.data_gen.samples import Sample
 from bboxbench.data_gen.shards import (
     ARRAY_NAMES,
     SHARD_ROWS,
-    Arrays,
-    array_sha256,
     read_arrays,
     shard_file,
     shard_rows,

@@ -17,13 +17,12 @@ from bboxbench.data_gen.manifest import (
     read_unfinished,
     unfinished_json,
 )
+from bboxbench.data_gen.packing import array_sha256, pack
 from bboxbench.data_gen.shards import (
     COLUMNS,
     SHARD_ROWS,
-    array_sha256,
     csv_rows,
     draw_shard,
-    pack_shard,
     read_arrays,
     shard_file,
     shard_rows,
@@ -176,7 +175,7 @@ def draw_and_write(context: dict[str, Any], shard: int) -> dict[str, Any]:
     arrays = draw_shard(spec, shard)
     hashes = {name: array_sha256(array) for name, array in arrays.items()}
     if not _holds(path, spec, shard, hashes):
-        write_atomically(path, pack_shard(arrays))
+        write_atomically(path, pack(arrays))
     rows = shard_rows(spec, shard)
     return {
         "file": shard_file(shard),

@@ -13,11 +13,10 @@ import numpy.typing as npt
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen.colours import luma
 from bboxbench.data_gen.manifest import TABLE, read_manifest
+from bboxbench.data_gen.packing import Arrays, array_sha256
 from bboxbench.data_gen.shards import (
     ARRAY_NAMES,
     COLUMNS,
-    Arrays,
-    array_sha256,
     csv_rows,
     read_arrays,
     shard_file,

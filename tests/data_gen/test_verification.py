@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, verify
-from bboxbench.data_gen.shards import array_sha256, pack_shard
+from bboxbench.data_gen.packing import array_sha256, pack
 from bboxbench.data_gen.verification import box_from_pixels
 from bboxbench.errors import InputError
 
@@ -20,7 +20,7 @@ def forge(folder: Path, change) -> None:
     with np.load(path) as shard:
         arrays = dict(shard)
     change(arrays)
-    path.write_bytes(pack_shard(arrays))
+    path.write_bytes(pack(arrays))
     from bboxbench.data_gen.manifest import Manifest
 
     manifest = json.loads((folder / "dataset.json").read_text())
@@ -101,7 +101,7 @@ def test_a_missing_and_an_altered_shard_are_named_and_the_rest_is_still_checked(
     with np.load(path) as shard:
         arrays = dict(shard)
     arrays["sizes"][0] += 1
-    path.write_bytes(pack_shard(arrays))
+    path.write_bytes(pack(arrays))
     found = verify(copy, workers=2)
     assert found.exact == 1299
     assert "00000.npz is missing" in found.problems[0]
