@@ -1,21 +1,38 @@
-"""The faces that letters are drawn in: the DejaVu files that come with matplotlib, by name.
+"""The faces that letters are drawn in: DejaVu and STIX, which come with matplotlib, and fonts of the user's own.
 
-matplotlib is never imported for them, only found. Its folder also holds fonts that must not be drawn from (one without
+matplotlib is never imported for them, only found. Its folder also holds fonts that must not be drawn from (some without
 letters, one that claims every character), so the files are named here one by one.
+
+A *face* is a name of `FONT_NAMES` or the absolute path of a font file, as a string: what the functions here and in
+`bboxbench.data_gen.glyphs` take.
 """
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from PIL import ImageFont
 
+from bboxbench.data_gen.font_tables import check_font, read_characters
 from bboxbench.errors import InputError, read_errors, unknown_name
 from bboxbench.files import file_sha256
 
-__all__ = ["FONT_NAMES", "font_path", "font_sha256", "open_font"]
+__all__ = [
+    "FONT_NAMES",
+    "FontFile",
+    "characters",
+    "face_name",
+    "font_file",
+    "font_path",
+    "font_sha256",
+    "named_fonts",
+    "open_font",
+]
 
 FONT_NAMES = (
     "DejaVuSans",
@@ -30,8 +47,62 @@ FONT_NAMES = (
     "DejaVuSerif-Bold",
     "DejaVuSerif-BoldItalic",
     "DejaVuSerif-Italic",
+    "STIXGeneral",
+    "STIXGeneralBol",
+    "STIXGeneralBolIta",
+    "STIXGeneralItalic",
 )
-"""Every face a spec may name. They drew the same pixels in Pillow 9.5 to 13."""
+"""Every face that needs no file of one's own. They drew the same pixels in Pillow 9.5 to 13."""
+
+_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc", ".woff", ".woff2", ".pfb", ".pfa", ".bdf", ".pcf")
+"""What marks a text as the name of a file, also where no folder stands before it."""
+
+_MOST_FONT_NAME = 100
+
+
+@dataclass(frozen=True)
+class FontFile:
+    """A font of the user's own; `font_file` makes one. Two are equal if their names and contents are.
+
+    Attributes:
+        name: what a spec calls it, the name of its file without the ending.
+        sha256: of the file's bytes, hexadecimal.
+        path: where it is, absolute; where it lies decides no pixel.
+    """
+
+    name: str
+    sha256: str
+    path: str = field(compare=False)
+
+    def to_dict(self) -> dict[str, str]:
+        """The font in JSON's own types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> FontFile:
+        """The way back from `to_dict`, in form only: see `check`.
+
+        Raises:
+            InputError: the values are not those that `to_dict` gives.
+        """
+        names = ("name", "sha256", "path")
+        good = isinstance(values, Mapping) and sorted(values) == sorted(names)
+        if not good or not all(isinstance(values[name], str) for name in names):
+            raise InputError(f"Expected a font as its name, sha256 and path, received {values!r}.")
+        return cls(*(values[name] for name in names))
+
+    def check(self) -> None:
+        """Make sure that the file is still the one it was.
+
+        Raises:
+            InputError: it is missing, may not be read, is no font, or has another content.
+        """
+        found = font_file(self.path)
+        if found.sha256 != self.sha256:
+            raise InputError(
+                f"Expected the font file {self.path} as it was, with SHA-256 {self.sha256[:12]}..., received one with "
+                f"{found.sha256[:12]}...; bring the old file back, or draw into another folder."
+            )
 
 
 @lru_cache(maxsize=1)
@@ -44,15 +115,18 @@ def _font_folder() -> Path:
     return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
 
 
-def font_path(name: str) -> Path:
+def font_path(face: str) -> Path:
     """The file of a face.
 
     Raises:
-        InputError: the name is not in `FONT_NAMES`, or this installation of matplotlib lacks the file.
+        InputError: the face is neither in `FONT_NAMES` nor an absolute path, or this installation of matplotlib lacks
+            the file.
     """
-    if name not in FONT_NAMES:
-        raise unknown_name("font", name, FONT_NAMES)
-    path = _font_folder() / f"{name}.ttf"
+    if face not in FONT_NAMES:
+        if Path(face).is_absolute():
+            return Path(face)
+        raise unknown_name("font", face, FONT_NAMES)
+    path = _font_folder() / f"{face}.ttf"
     with read_errors(path):
         there = path.is_file()
     if not there:
@@ -60,20 +134,95 @@ def font_path(name: str) -> Path:
     return path
 
 
-@lru_cache(maxsize=len(FONT_NAMES))
-def font_sha256(name: str) -> str:
+def face_name(face: str) -> str:
+    """What a person calls a face: its name, or that of its file without the ending."""
+    return face if face in FONT_NAMES else Path(face).stem
+
+
+def font_file(path: Path | str) -> FontFile:
+    """Take a font of the user's own, once it is known to be one.
+
+    Args:
+        path: a TrueType or OpenType file with outlines; ``~`` is the home folder.
+
+    Raises:
+        InputError: it is missing, may not be read, is no such font, is cut or damaged, or has a name that cannot stand
+            for it.
+    """
+    place = Path(path).expanduser().absolute()
+    name = place.stem
+    if name in FONT_NAMES:
+        raise InputError(
+            f"Expected another name than that of the built-in font {name}, received {place}; rename the file."
+        )
+    if not str(place).isprintable() or any(each in name for each in ',"') or len(name) > _MOST_FONT_NAME:
+        raise InputError(
+            f"Expected a font file with a name of up to {_MOST_FONT_NAME} letters, without commas and quotes, received "
+            f"{str(place)!r}; rename the file."
+        )
+    check_font(place)
+    open_font(str(place), 64)
+    return FontFile(name, file_sha256(place), str(place))
+
+
+def named_fonts(
+    fonts: Iterable[str | Path], known: Iterable[FontFile] = (), folder: Path | None = None
+) -> tuple[tuple[str, ...], tuple[FontFile, ...]]:
+    """Names for all fonts, of which some may be given as the paths of files.
+
+    Args:
+        fonts: names of `FONT_NAMES` or of ``known``, and paths: what has a folder before it or the ending of a font.
+        known: fonts that were read before, by `font_file`.
+        folder: what relative paths start from; the current folder by default.
+
+    Returns:
+        The names in the given order, and the files of those that are not in `FONT_NAMES`.
+
+    Raises:
+        InputError: there is no such name, two files have one name, or a file is no font: see `font_file`.
+    """
+    files = {file.name: file for file in known}
+    names: list[str] = []
+    for font in fonts:
+        if font in FONT_NAMES or font in files:
+            names.append(str(font))
+            continue
+        if not isinstance(font, Path) and Path(font).name == font and not font.lower().endswith(_SUFFIXES):
+            raise unknown_name("font", font, (*FONT_NAMES, *files))
+        file = font_file((folder or Path()) / Path(font).expanduser())
+        if (other := files.get(file.name)) is not None and other.path != file.path:
+            raise InputError(
+                f"Expected fonts with a name each, received {other.path} and {file.path}; rename one of the files."
+            )
+        files[file.name] = file
+        names.append(file.name)
+    return tuple(names), tuple(files[name] for name in dict.fromkeys(names) if name in files)
+
+
+@lru_cache(maxsize=256)
+def font_sha256(face: str) -> str:
     """Hexadecimal SHA-256 of a face's file, for the manifest."""
-    return file_sha256(font_path(name))
+    return file_sha256(font_path(face))
+
+
+@lru_cache(maxsize=256)
+def characters(face: str) -> frozenset[int]:
+    """The code points that a face has, by its own table.
+
+    Raises:
+        InputError: the face's file is missing, may not be read, or is no font or a damaged one.
+    """
+    return read_characters(font_path(face))
 
 
 @lru_cache(maxsize=1024)
-def open_font(name: str, size: int) -> ImageFont.FreeTypeFont:
+def open_font(face: str, size: int) -> ImageFont.FreeTypeFont:
     """A face at ``size`` pixels per em. Kept open: opening it for every picture costs three quarters of the speed.
 
     Raises:
-        InputError: the name is not in `FONT_NAMES`, or its file is missing, may not be read or is damaged.
+        InputError: there is no such face, or its file is missing, may not be read or is damaged.
     """
-    path = font_path(name)
+    path = font_path(face)
     # FreeType does not say why it cannot open a file.
     with read_errors(path):
         path.open("rb").close()
@@ -81,4 +230,5 @@ def open_font(name: str, size: int) -> ImageFont.FreeTypeFont:
         # The other layout engine depends on what else is installed; this one is always there.
         return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
-        raise InputError(f"The font file {path} is damaged ({error}); install matplotlib again.") from error
+        what_to_do = "install matplotlib again" if face in FONT_NAMES else "choose another"
+        raise InputError(f"The font file {path} is damaged ({error}); {what_to_do}.") from error

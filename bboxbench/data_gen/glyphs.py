@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.boxes import mask_to_box
-from bboxbench.data_gen.fonts import open_font
+from bboxbench.data_gen.fonts import characters, face_name, open_font
 from bboxbench.errors import InputError
 
-__all__ = ["Mask", "check_glyph", "ink_mask"]
+__all__ = ["Mask", "check_glyphs", "ink_mask"]
 
 Mask = npt.NDArray[np.uint8]
 
@@ -25,31 +25,37 @@ _NOT_A_CHARACTER = "\U0010ffff"
 _COMPARED_SIZE = 64
 
 
-def _render(character: str, font: str, size: int) -> Mask:
+def _render(character: str, face: str, size: int) -> Mask:
     """Coverage 0..255, shape (height, width), which may have empty rows and columns or be empty."""
-    core, _ = open_font(font, size).getmask2(character, mode="L", anchor="la")
+    try:
+        core, _ = open_font(face, size).getmask2(character, mode="L", anchor="la")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{face_name(face)} cannot draw {character!r} (U+{ord(character):04X}) at {size} px ({error}); leave it "
+            "out or choose another font."
+        ) from error
     width, height = core.size
     return np.frombuffer(bytes(core), np.uint8).reshape(height, width)
 
 
 @lru_cache(maxsize=16384)
-def ink_mask(character: str, font: str, size: int, least: int = 1) -> Mask:
+def ink_mask(character: str, face: str, size: int, least: int = 1) -> Mask:
     """The ink of a character: coverage 0..255, uint8 (height, width), read-only.
 
     Args:
         character: one character.
-        font: name of a face.
+        face: a name of `FONT_NAMES`, or the absolute path of a font file.
         size: pixels per em.
         least: coverage from which on a pixel counts as ink. Every outer row and column of the result has such a pixel.
 
     Raises:
         InputError: it has no ink, as a space.
     """
-    coverage = _render(character, font, size)
+    coverage = _render(character, face, size)
     box = mask_to_box(coverage >= least)
     if box is None:
         raise InputError(
-            f"Expected glyphs with ink, received {character!r}, which draws nothing in {font} at {size} px."
+            f"Expected glyphs with ink, received {character!r}, which draws nothing in {face_name(face)} at {size} px."
         )
     xmin, ymin, xmax, ymax = box
     mask = np.ascontiguousarray(coverage[ymin:ymax, xmin:xmax])
@@ -58,17 +64,26 @@ def ink_mask(character: str, font: str, size: int, least: int = 1) -> Mask:
 
 
 @lru_cache(maxsize=4096)
-def check_glyph(character: str, font: str) -> None:
-    """Make sure that the font has the character.
+def check_glyphs(glyphs: str, face: str) -> None:
+    """Make sure that the font has every character.
 
-    A font without it draws its mark for missing glyphs, and no error.
+    A font without one draws its mark for missing glyphs, and no error. Its own table says what it has; what it draws as
+    that mark in spite of it counts as missing, too.
 
     Raises:
-        InputError: the font lacks it.
+        InputError: the font lacks some; the first is named, the others are counted.
     """
-    mark = _render(_NOT_A_CHARACTER, font, _COMPARED_SIZE)
-    if np.array_equal(_render(character, font, _COMPARED_SIZE), mark):
+    mark = _render(_NOT_A_CHARACTER, face, _COMPARED_SIZE)
+    there = characters(face)
+    missing = [
+        character
+        for character in glyphs
+        if ord(character) not in there or np.array_equal(_render(character, face, _COMPARED_SIZE), mark)
+    ]
+    if missing:
+        first, others = missing[0], len(missing) - 1
+        more = f", and {others} more of the {len(glyphs)}" if others else ""
         raise InputError(
-            f"Expected glyphs that the fonts have, received {character!r} (U+{ord(character):04X}), "
-            f"which {font} lacks; leave it out or choose another font."
+            f"Expected glyphs that the fonts have, received {first!r} (U+{ord(first):04X}), which {face_name(face)} "
+            f"lacks{more}; leave {'them' if others else 'it'} out or choose another font."
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from bboxbench.data_gen.draws import MAX_SEED
 from bboxbench.data_gen.fonts import font_path
-from bboxbench.data_gen.glyphs import check_glyph, ink_mask
+from bboxbench.data_gen.glyphs import check_glyphs, ink_mask
 from bboxbench.errors import InputError, unknown_name
 
 __all__ = ["BACKGROUNDS", "LETTERS", "LETTERS_FONTS", "LETTERS_SIZES", "PRESETS", "DatasetSpec", "parse_sizes"]
@@ -195,8 +195,8 @@ def _check_glyphs(value: Any) -> None:
 @lru_cache(maxsize=64)
 def _check_that_all_fit(glyphs: str, fonts: tuple[str, ...], sizes: tuple[int, int], width: int, height: int) -> None:
     for font in fonts:
+        check_glyphs(glyphs, font)
         for character in glyphs:
-            check_glyph(character, font)
             ink_mask(character, font, sizes[0])
             # Hinting can make a smaller size a pixel larger; look down until there is room to spare.
             for size in range(sizes[1], sizes[0] - 1, -1):

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen import DatasetSpec, fonts
 from bboxbench.data_gen.fonts import FONT_NAMES, font_path, open_font
-from bboxbench.data_gen.glyphs import check_glyph, ink_mask
+from bboxbench.data_gen.glyphs import check_glyphs, ink_mask
 from bboxbench.errors import InputError
 
 
@@ -66,7 +66,7 @@ def test_the_threshold_moves_edges_so_it_has_to_be_part_of_the_rule() -> None:
 @pytest.mark.parametrize("character", ["\u4e2d", "\ue123", "\U0001f9ff"])
 def test_a_character_that_the_font_lacks_is_refused_not_drawn_as_a_box(character: str) -> None:
     with pytest.raises(InputError, match=f"U\\+{ord(character):04X}.*DejaVuSerif lacks"):
-        check_glyph(character, "DejaVuSerif")
+        check_glyphs(character, "DejaVuSerif")
     with pytest.raises(InputError):
         DatasetSpec.letters(glyphs=f"A{character}")
 
