@@ -13,12 +13,16 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bboxbench"
 HEAVY = ("tensorflow", "keras", "pandas", "matplotlib", "sklearn", "scipy")
 
-GROUND = {"bboxbench", *(f"bboxbench.{name}" for name in ("errors", "boxes", "files", "jsonl", "durations"))}
+GROUND = {
+    "bboxbench",
+    *(f"bboxbench.{name}" for name in ("errors", "boxes", "files", "jsonl", "durations", "figure_style")),
+}
 MAY_IMPORT = {
     "errors": {"bboxbench"},
     "boxes": {"bboxbench", "bboxbench.errors"},
     "jsonl": set(),
     "durations": set(),
+    "figure_style": set(),
     "files": {"bboxbench", "bboxbench.errors"},
     "data_gen": GROUND | {"bboxbench.data_gen"},
     "losses": {"bboxbench.losses"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,8 +130,10 @@ class Dataset:
         """
         return normalise(self.grey(split)), relative_boxes(self.boxes(split), self.spec.width, self.spec.height)
 
-    def samples(self, indices: range) -> Iterator[Sample]:
+    def samples(self, indices: Sequence[int]) -> Iterator[Sample]:
         """Samples as they are on disk, one by one, with all their attributes.
+
+        A shard is read anew wherever the next index lies in another one; so let the indices ascend.
 
         Raises:
             InputError: as `images`, or an index is not in the data set.
