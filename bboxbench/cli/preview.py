@@ -1,16 +1,22 @@
-"""``bboxbench preview``: a page of samples with their boxes drawn in."""
+"""``bboxbench preview``: what a data set looks like, as a page of samples, as numbers, and as histograms."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bboxbench.cli.console import Console
 from bboxbench.cli.numbers import whole_number
+from bboxbench.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = ["add_to"]
+
+COUNT = 24
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,7 +25,8 @@ def add_to(app: typer.Typer) -> None:
         "preview",
         epilog="Examples:\n\n"
         "`bboxbench preview data/letters-n40000-seed0` - writes preview.png into the folder\n\n"
-        "`bboxbench preview DIR --count 6 --columns 3 --out six.png`",
+        "`bboxbench preview DIR --worst-contrast --histograms` - the faintest samples, and how all are spread\n\n"
+        "`bboxbench preview DIR --index 17,40-45 --columns 3 --out seven.png`",
     )(preview)
 
 
@@ -29,25 +36,108 @@ def preview(
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Picture to write; by default DIR/preview.png.")
     ] = None,
     count: Annotated[
-        int, typer.Option(parser=whole_number(1), metavar="N", help="Samples to show, from the first on.")
-    ] = 24,
+        int | None,
+        typer.Option(parser=whole_number(1), metavar="N", help=f"Samples to show; by default {COUNT}, the first."),
+    ] = None,
     columns: Annotated[
         int | None, typer.Option(parser=whole_number(1), metavar="N", help="Pictures side by side.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors and the path.")] = False,
+    worst_contrast: Annotated[
+        bool, typer.Option("--worst-contrast", help="Show the samples with the least contrast.")
+    ] = False,
+    smallest: Annotated[bool, typer.Option("--smallest", help="Show those with the smallest boxes.")] = False,
+    largest: Annotated[bool, typer.Option("--largest", help="Show those with the largest boxes.")] = False,
+    index: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Show these samples, as 17 or 17,40-45.", show_default=False)
+    ] = None,
+    masks: Annotated[bool, typer.Option("--masks", help="Draw the outlines of masks in.")] = False,
+    histograms: Annotated[
+        bool,
+        typer.Option(
+            "--histograms", help="Draw how all samples are spread, too: DIR/histograms.png, or FILE-histograms.png."
+        ),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors and the paths.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
 ) -> None:
-    """Write a page of samples with their boxes drawn in.
+    """Write a page of samples with their boxes drawn in, and say what the data set holds.
 
-    Every picture is enlarged, so that a box off by a pixel can be seen; below stand its index, letter, face and box.
+    Every picture is enlarged, so that a box off by a pixel can be seen; below stand its index, letter, face and box, or
+    why it was chosen. The last line on stdout is the page's path; with --histograms, theirs stands before it.
     """
     from bboxbench.data_gen import open_dataset
     from bboxbench.data_gen import preview as draw
+    from bboxbench.data_gen.choosing import parse_indices
+    from bboxbench.data_gen.gallery import MAX_COUNT
+
+    orders = {"worst_contrast": worst_contrast, "smallest": smallest, "largest": largest}
+    asked = [f"--{name.replace('_', '-')}" for name, wanted in orders.items() if wanted]
+    asked += ["--index"] if index is not None else []
+    if len(asked) > 1:
+        raise InputError(f"Expected one way to choose samples, received {' and '.join(asked)}. Leave all but one out.")
+    if index is not None and count is not None:
+        raise InputError("Expected --index or --count, received both: the list says how many. Leave --count out.")
+    order = next((name for name, wanted in orders.items() if wanted), None)
+    indices = None if index is None else parse_indices(index, MAX_COUNT)
 
     console = Console(quiet, as_json)
     dataset = open_dataset(folder)
-    path = draw(dataset, out if out is not None else folder / "preview.png", count, columns)
-    shown = min(count, dataset.n)
+    numbers = None if quiet and not as_json else _numbers(dataset)
+    path = draw(
+        dataset,
+        out if out is not None else folder / "preview.png",
+        COUNT if count is None else count,
+        columns,
+        order=order,
+        indices=indices,
+        masks=masks,
+    )
+    shown = len(indices) if indices is not None else min(COUNT if count is None else count, dataset.n)
+    found: dict[str, Any] = {"path": str(path), "count": shown, "total": dataset.n}
+    if numbers is not None:
+        found["summary"] = numbers
+        _show(console, numbers)
+    if histograms:
+        from bboxbench.data_gen.histograms import write_histograms
+
+        spread = folder / "histograms.png" if out is None else out.with_name(f"{out.stem}-histograms.png")
+        write_histograms(dataset, spread)
+        found["histograms"] = str(spread)
+        console.say("How they are spread:")
+        console.show(str(spread))
     console.say(f"{shown} of {dataset.n:,} samples, each with its box:")
     console.show(str(path))
-    console.event("done", path=str(path), count=shown, total=dataset.n)
+    console.event("done", **found)
+
+
+def _numbers(dataset: Any) -> dict[str, Any]:
+    from bboxbench.data_gen.summary import summarise
+
+    return summarise(dataset.table(), dataset.spec.width, dataset.spec.height, dataset.classes)
+
+
+def _show(console: Console, numbers: dict[str, Any]) -> None:
+    """What a data set holds, as two tables on stdout."""
+    from bboxbench.data_gen.summary import fact_rows, measure_rows
+
+    if console.as_json:
+        return
+    facts = _table()
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
+    for row in fact_rows(numbers):
+        facts.add_row(*row)
+    measures = _table(header=True)
+    measures.add_column("")
+    for title in ("least", "median", "largest"):
+        measures.add_column(title, justify="right")
+    for measure in measure_rows(numbers):
+        measures.add_row(*measure)
+    # A class's name is no markup.
+    console.stdout.print(facts, measures, "", sep="\n", markup=False)
+
+
+def _table(header: bool = False) -> Table:
+    from rich.table import Table
+
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=header)

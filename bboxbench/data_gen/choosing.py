@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,16 +91,16 @@ def _area(table: pd.DataFrame) -> pd.Series:
     return width.astype("int64") * height.astype("int64")
 
 
-def _contrast_in_words(row: dict[str, Any]) -> str:
+def _contrast_in_words(row: Mapping[Any, Any]) -> str:
     return f"contrast {row['contrast']}"
 
 
-def _size_in_words(row: dict[str, Any]) -> str:
+def _size_in_words(row: Mapping[Any, Any]) -> str:
     width, height = row["xmax"] - row["xmin"], row["ymax"] - row["ymin"]
     return f"{width} x {height} = {width * height:,} px²"
 
 
-ORDERS: dict[str, tuple[Callable[[pd.DataFrame], pd.Series], str, int, Callable[[dict[str, Any]], str]]] = {
+ORDERS: dict[str, tuple[Callable[[pd.DataFrame], pd.Series], str, int, Callable[[Mapping[Any, Any]], str]]] = {
     "worst_contrast": (_contrast, "least contrast first", 1, _contrast_in_words),
     "smallest": (_area, "smallest boxes first", 1, _size_in_words),
     "largest": (_area, "largest boxes first", -1, _size_in_words),

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ import numpy as np
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.gallery import check_png
 from bboxbench.data_gen.glyph_names import glyph_name, shortened
-from bboxbench.data_gen.summary import MEASURES, class_counts, measured, value_counts
-from bboxbench.figure_style import GRID, INK, MUTED, in_style, style
+from bboxbench.data_gen.summary import MEASURES, class_counts, measured, value_counts, written
+from bboxbench.figure_style import INK, MUTED, in_style, style
 from bboxbench.files import make_folder, write_atomically
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ BAR = "#0072B2"
 
 WIDTH = 11.0
 """Of the figure, in inches; so are all lengths below."""
-LEFT, RIGHT, GAP, ROW, TITLE, BELOW = 0.55, 0.25, 0.5, 1.45, 0.62, 0.72
-COLUMNS = 4
-BINS = 40
+LEFT, RIGHT, GAP, ROW, TITLE, BELOW = 0.55, 0.25, 0.5, 1.7, 0.62, 0.68
+COLUMNS, COLOUR_BAR = 4, 0.6
+BINS = 32
 """At most so many bars a panel."""
 
 LETTERS_A_LINE = 78
@@ -42,6 +43,8 @@ NAMES_A_COLUMN = 15
 """Bars with longer names, one below the other."""
 NAME_COLUMNS = 3
 NAME_LENGTH = 18
+NAMES = 6
+"""Of faces and kinds of background."""
 
 
 def write_histograms(dataset: Dataset | Path | str, path: Path | str) -> Path:
@@ -88,24 +91,28 @@ def histograms(
 
     counts = class_counts(table, sorted(set(table["glyph"])) if classes is None else classes)
     panels = _panels(table)
-    # The places of boxes take the room of two panels in the first row.
-    rows = -(-(len(panels) + 2) // COLUMNS)
+    column = (WIDTH - LEFT - RIGHT - (COLUMNS - 1) * GAP) / COLUMNS
+    # The places of boxes take the room of two panels where pictures are wide.
+    wide = 1 if ROW * width / height + COLOUR_BAR <= column + 0.2 else 2
+    rows = -(-(len(panels) + wide) // COLUMNS)
     below = _class_panel(counts)
     tall = TITLE + rows * (ROW + BELOW) + below.height
     figure = Figure(figsize=(WIDTH, tall))
     figure.text(0.3 / WIDTH, 1 - 0.2 / tall, title, fontsize=12, fontweight="bold", va="top")
-    figure.text(0.3 / WIDTH, 1 - 0.42 / tall, f"{len(table):,} samples", color=MUTED, va="top")
+    figure.text(
+        0.3 / WIDTH, 1 - 0.42 / tall, f"{len(table):,} sample{'s' if len(table) > 1 else ''}", color=MUTED, va="top"
+    )
 
     def axes(left: float, top: float, across: float, down: float) -> Axes:
         return figure.add_axes((left / WIDTH, 1 - (top + down) / tall, across / WIDTH, down / tall))
 
-    column = (WIDTH - LEFT - RIGHT - (COLUMNS - 1) * GAP) / COLUMNS
     first = TITLE + 0.28
-    _places(axes(LEFT, first, 2 * column + GAP, ROW), table, width, height)
-    for place, panel in enumerate(panels, start=2):
-        row, across = divmod(place, COLUMNS)
-        axis = axes(LEFT + across * (column + GAP), first + row * (ROW + BELOW), column, ROW)
-        panel(axis)
+    across = wide * column + (wide - 1) * GAP - COLOUR_BAR
+    scale = min(across / width, ROW / height)
+    _places(axes(LEFT, first, width * scale, height * scale), table, width, height)
+    for place, panel in enumerate(panels, start=wide):
+        row, number = divmod(place, COLUMNS)
+        panel(axes(LEFT + number * (column + GAP), first + row * (ROW + BELOW), column, ROW))
     below.draw(axes, first + rows * (ROW + BELOW))
     return figure
 
@@ -116,11 +123,11 @@ def _panels(table: pd.DataFrame) -> list[Callable[[Axes], None]]:
     found: list[Callable[[Axes], None]] = []
     for name, each in values.items():
         if name.startswith("box_") or each.min() < each.max():
-            found.append(lambda axis, name=name, each=each: _spread(axis, MEASURES[name], each))
+            found.append(partial(_spread, title=MEASURES[name], values=each))
     for column, words in (("kind", "background"), ("font", "font")):
         counts = value_counts(table, column)
         if len(counts) > 1:
-            found.append(lambda axis, counts=counts, words=words: _names(axis, counts, f"{words}, samples"))
+            found.append(partial(_names, counts=counts, title=f"{words}, samples"))
     return found
 
 
@@ -130,33 +137,31 @@ def _titled(axis: Axes, title: str) -> None:
 
 def _spread(axis: Axes, title: str, values: Any) -> None:
     """A histogram, its bars on whole numbers where the values are, and a line at the median."""
+    from matplotlib.ticker import MaxNLocator
+
     _titled(axis, title)
     edges = _edges(values)
     counts, _ = np.histogram(values, edges)
     axis.bar(edges[:-1], counts, np.diff(edges), align="edge", color=BAR, linewidth=0)
     middle = float(np.median(values))
     axis.axvline(middle, color=INK, linewidth=1)
-    axis.annotate(
-        f" median {middle:,.4g}",
-        (middle, 1),
-        xycoords=("data", "axes fraction"),
-        ha="left" if middle < (edges[0] + edges[-1]) / 2 else "right",
-        va="bottom",
-        fontsize=7.5,
-        color=MUTED,
-    )
+    axis.set_title(f"median {written(middle)}", loc="right", fontsize=7.5, color=MUTED, pad=5)
     axis.set_xlim(edges[0], edges[-1])
-    axis.locator_params(axis="x", nbins=5)
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=_whole(values)))
     _count_axis(axis, counts.max())
 
 
 def _edges(values: Any) -> Any:
     """Borders of bars: for whole numbers a whole number of them a bar, and the values in its middle."""
     least, most = float(values.min()), float(values.max())
-    if np.issubdtype(values.dtype, np.integer) or (values == np.round(values)).all():
+    if _whole(values):
         step = max(1, math.ceil((most - least + 1) / BINS))
         return np.arange(least - 0.5, most + step, step)
     return np.linspace(least, most, BINS + 1)
+
+
+def _whole(values: Any) -> bool:
+    return bool((values == np.round(values)).all())
 
 
 def _count_axis(axis: Axes, most: float) -> None:
@@ -172,6 +177,7 @@ def _count_axis(axis: Axes, most: float) -> None:
 def _places(axis: Axes, table: pd.DataFrame, width: int, height: int) -> None:
     """How many boxes have their centre in each square of the picture."""
     from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.ticker import MaxNLocator
 
     across = (table["xmin"] + table["xmax"]).to_numpy() / 2
     down = (table["ymin"] + table["ymax"]).to_numpy() / 2
@@ -183,27 +189,32 @@ def _places(axis: Axes, table: pd.DataFrame, width: int, height: int) -> None:
     )
     colours = LinearSegmentedColormap.from_list("bboxbench", ["#ffffff", BAR, "#00304d"])
     image = axis.imshow(
-        counts, cmap=colours, vmin=0, extent=(0, width, height, 0), interpolation="nearest", aspect="equal", zorder=0
+        counts, cmap=colours, vmin=0, extent=(0, width, height, 0), interpolation="nearest", aspect="auto", zorder=0
     )
-    axis.set_anchor("NW")
-    _titled(axis, "centres of boxes, px")
+    _titled(axis, "centres of boxes")
     for spine in axis.spines.values():
         spine.set(visible=True, color=MUTED, linewidth=0.6)
     axis.tick_params(length=2, labelsize=8)
     axis.locator_params(nbins=5)
-    bar = axis.inset_axes((1.03, 0.0, 0.025, 1.0))
-    figure = axis.figure
-    colour_bar = figure.colorbar(image, cax=bar)
+    place, figure = axis.get_position(), axis.figure
+    bar = figure.add_axes((place.x1 + 0.1 / WIDTH, place.y0, 0.07 / WIDTH, place.height))
+    colour_bar = figure.colorbar(image, cax=bar, ticks=MaxNLocator(4, integer=True))
     colour_bar.outline.set_visible(False)
     colour_bar.ax.tick_params(length=0, labelsize=7.5)
-    colour_bar.ax.set_title("boxes", fontsize=7.5, color=MUTED, loc="left", pad=3)
-    colour_bar.ax.locator_params(nbins=4, integer=True)
+    colour_bar.set_label("boxes", fontsize=7.5, color=MUTED)
 
 
-def _names(axis: Axes, counts: Mapping[str, int], title: str, room: int = 8) -> None:
-    """A bar below the other for each name, the number behind it; of many names the most frequent."""
-    _titled(axis, title if len(counts) <= room else f"{title}: {room} of {len(counts):,}")
-    _bars_across(axis, list(counts.items())[:room], max(counts.values()), max(4, min(room, len(counts))))
+def _names(axis: Axes, counts: Mapping[str, int], title: str) -> None:
+    """A bar below the other for each name, which stands above it; of many names the most frequent."""
+    _titled(axis, title if len(counts) <= NAMES else f"{title}: {NAMES} of {len(counts):,}")
+    most = max(counts.values())
+    for place, (name, count) in enumerate(list(counts.items())[:NAMES]):
+        axis.barh(place, count, height=0.3, color=BAR, linewidth=0)
+        label = f"{glyph_name(shortened(name, 2 * NAME_LENGTH))}  {count:,}"
+        axis.text(0, place - 0.22, label, ha="left", va="bottom", fontsize=7.5, parse_math=False)
+    axis.set_ylim(NAMES - 0.7, -0.7)
+    axis.set_xlim(0, most)
+    axis.set_axis_off()
 
 
 def _bars_across(axis: Axes, shown: Sequence[tuple[str, int]], most: int, rows: int) -> None:
@@ -213,7 +224,7 @@ def _bars_across(axis: Axes, shown: Sequence[tuple[str, int]], most: int, rows: 
     for place, (name, count) in enumerate(shown):
         label = shortened(glyph_name(name), NAME_LENGTH)
         axis.text(-0.02 * most, place, label, ha="right", va="center", fontsize=7.5, parse_math=False)
-        axis.text(1.02 * count, place, f"{count:,}", ha="left", va="center", fontsize=7, color=MUTED)
+        axis.text(count + 0.02 * most, place, f"{count:,}", ha="left", va="center", fontsize=7, color=MUTED)
     axis.set_ylim(rows - 0.4, -0.6)
     # The names take two fifths of the panel's width.
     axis.set_xlim(-0.85 * most, 1.2 * most)
@@ -263,7 +274,7 @@ def _letters(counts: Sequence[tuple[str, int]]) -> _ClassPanel:
                 parse_math=False,
             )
 
-    return _ClassPanel(lines * (line + under) + 0.35, draw)
+    return _ClassPanel(lines * (line + under) + 0.45, draw)
 
 
 def _long_names(counts: Sequence[tuple[str, int]]) -> _ClassPanel:
@@ -286,4 +297,4 @@ def _long_names(counts: Sequence[tuple[str, int]]) -> _ClassPanel:
             mine = counts[number * NAMES_A_COLUMN : (number + 1) * NAMES_A_COLUMN]
             _bars_across(axis, mine, max(count for _, count in counts), down)
 
-    return _ClassPanel(tall + 0.4, draw)
+    return _ClassPanel(tall + 0.5, draw)

@@ -12,7 +12,17 @@ from bboxbench.data_gen.glyph_names import glyph_name, shortened
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MEASURES", "class_counts", "covered_share", "fact_rows", "measure_rows", "measured", "summarise", "value_counts"]
+__all__ = [
+    "MEASURES",
+    "class_counts",
+    "covered_share",
+    "fact_rows",
+    "measure_rows",
+    "measured",
+    "summarise",
+    "value_counts",
+    "written",
+]
 
 MEASURES = {
     "box_width": "box width, px",
@@ -116,7 +126,7 @@ def fact_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 def measure_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """The measures of `summarise` as rows for people: words, least, median, largest."""
     return [
-        (MEASURES[name], *(_written(values[key]) for key in ("least", "median", "largest")))
+        (MEASURES[name], written(values["least"]), written(values["median"]), written(values["largest"]))
         for name, values in summary["measures"].items()
     ]
 
@@ -173,5 +183,8 @@ def _number(value: Any) -> int | float:
     return int(number) if number.is_integer() else number
 
 
-def _written(number: float) -> str:
-    return f"{number:,}" if isinstance(number, int) else f"{number:,.1f}" if abs(number) >= 10 else f"{number:.2f}"
+def written(number: float) -> str:
+    """A measure as people read it: whole where it is, else with one decimal or, below 10, with two."""
+    if float(number).is_integer():
+        return f"{int(number):,}"
+    return f"{number:,.1f}" if abs(number) >= 10 else f"{number:.2f}"
