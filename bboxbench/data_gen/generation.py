@@ -17,7 +17,7 @@ from bboxbench.data_gen.manifest import (
     read_unfinished,
     unfinished_json,
 )
-from bboxbench.data_gen.packing import array_sha256, pack
+from bboxbench.data_gen.packing import Arrays, array_sha256, pack
 from bboxbench.data_gen.shards import (
     COLUMNS,
     SHARD_ROWS,
@@ -32,7 +32,7 @@ from bboxbench.data_gen.workers import map_shards, usable_cores
 from bboxbench.errors import CannotRead, FolderConflict, InputError, write_errors
 from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically
 
-__all__ = ["generate"]
+__all__ = ["generate", "keep_shard", "write_dataset"]
 
 
 def generate(
@@ -62,6 +62,28 @@ def generate(
             or more.
         CannotWrite: no space, no permission.
     """
+    return write_dataset(spec, folder, "bboxbench.data_gen.generation:draw_and_write", {}, workers, on_progress)
+
+
+def write_dataset(
+    spec: DatasetSpec,
+    folder: Path | str,
+    task: str,
+    given: dict[str, Any],
+    workers: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """`generate` for shards that any task makes, by itself the same ones each time.
+
+    Args:
+        spec: what they hold.
+        folder: where to; it and its parents are made.
+        task: "package.module:function" as `map_shards` takes it, which ends with `keep_shard`. Its context has
+            ``spec``, as ``to_dict`` gives it, ``folder``, and what is in ``given``.
+        given: JSON-able.
+        workers: as for `generate`.
+        on_progress: as for `generate`.
+    """
     folder = Path(folder)
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
@@ -75,7 +97,10 @@ def generate(
         # Another process may have begun, or ended, between the look and the claim.
         _refuse_conflicts(spec, folder)
         if not _is_complete(folder):
-            _draw_all(spec, folder, workers or usable_cores(), on_progress or (lambda done, total: None))
+            context = {**given, "spec": spec.to_dict(), "folder": str(folder.absolute())}
+            _write_all(
+                spec, folder, task, context, workers or usable_cores(), on_progress or (lambda done, total: None)
+            )
     return open_dataset(folder)
 
 
@@ -128,17 +153,23 @@ def _is_complete(folder: Path) -> bool:
         return False
 
 
-def _draw_all(spec: DatasetSpec, folder: Path, workers: int, on_progress: Callable[[int, int], None]) -> None:
+def _write_all(
+    spec: DatasetSpec,
+    folder: Path,
+    task: str,
+    context: dict[str, Any],
+    workers: int,
+    on_progress: Callable[[int, int], None],
+) -> None:
     shards = range(-(-spec.n // SHARD_ROWS))
     _remove_temporaries(folder)
     write_atomically(folder / UNFINISHED, unfinished_json(spec))
     make_folder(folder / "shards")
     records: dict[int, dict[str, Any]] = {}
     rows: dict[int, str] = {}
-    context = {"spec": spec.to_dict(), "folder": str(folder.absolute())}
     on_progress(0, spec.n)
     done = 0
-    results = map_shards("bboxbench.data_gen.generation:draw_and_write", context, shards, workers)
+    results = map_shards(task, context, shards, workers)
     try:
         for shard, result in results:
             rows[shard] = result.pop("csv")
@@ -165,14 +196,18 @@ def _remove_temporaries(folder: Path) -> None:
 
 
 def draw_and_write(context: dict[str, Any], shard: int) -> dict[str, Any]:
-    """Draw one shard and make sure that its file holds just that; the task of a worker.
+    """Draw one shard and `keep_shard` it; the task of a worker."""
+    spec = DatasetSpec.from_dict(context["spec"])
+    return keep_shard(spec, context["folder"], shard, draw_shard(spec, shard))
+
+
+def keep_shard(spec: DatasetSpec, folder: str, shard: int, arrays: Arrays) -> dict[str, Any]:
+    """Make sure that a shard's file holds just these arrays.
 
     Returns:
         The shard's entry in the manifest, and ``csv``, its lines of ``boxes.csv``.
     """
-    spec = DatasetSpec.from_dict(context["spec"])
-    path = Path(context["folder"]) / shard_file(shard)
-    arrays = draw_shard(spec, shard)
+    path = Path(folder) / shard_file(shard)
     hashes = {name: array_sha256(array) for name, array in arrays.items()}
     if not _holds(path, spec, shard, hashes):
         write_atomically(path, pack(arrays))
