@@ -45,15 +45,15 @@ class Fitting:
         Padded pictures lie in the middle; an odd pixel that is left over goes to the right or below.
         """
         (w, h), (width, height) = source, size
-        inside = [width, height]
+        wide, high = width, height
         if fit == "pad":
             # Whole numbers throughout: the side that limits is reached exactly, the other is rounded to nearest.
             if width * h <= height * w:
-                inside[1] = min(height, max(1, (2 * h * width + w) // (2 * w)))
+                high = min(height, max(1, (2 * h * width + w) // (2 * w)))
             else:
-                inside[0] = min(width, max(1, (2 * w * height + h) // (2 * h)))
+                wide = min(width, max(1, (2 * w * height + h) // (2 * h)))
         # Not the common factor: the rounded size is what the pixels are brought to.
-        return cls((width - inside[0]) // 2, (height - inside[1]) // 2, *inside, inside[0] / w, inside[1] / h)
+        return cls((width - wide) // 2, (height - high) // 2, wide, high, wide / w, high / h)
 
     def exact(self, box: Sequence[float]) -> Array:
         """A box of the source, xyxy, where it comes to lie: float64 (4,), not rounded."""
@@ -113,4 +113,4 @@ def _mean_colour(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Of (height, width, 3), each channel rounded to nearest, in whole numbers."""
     count = pixels.shape[0] * pixels.shape[1]
     mean = (2 * pixels.sum(axis=(0, 1), dtype=np.int64) + count) // (2 * count)
-    return mean.astype(np.uint8)
+    return np.asarray(mean, np.uint8)
