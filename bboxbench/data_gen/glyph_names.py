@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from bboxbench.data_gen.glyphs import check_glyph
-from bboxbench.errors import InputError
+from bboxbench.data_gen.fonts import characters
 
 __all__ = ["PAGE_FONT", "glyph_name", "shortened"]
 
@@ -29,13 +28,7 @@ def glyph_name(glyph: str, font: str = PAGE_FONT) -> str:
 
 
 def _can_write(character: str, font: str) -> bool:
-    if not character.isprintable():
-        return False
-    try:
-        check_glyph(character, font)
-    except InputError:
-        return False
-    return True
+    return character.isprintable() and ord(character) in characters(font)
 
 
 def shortened(name: str, most: int) -> str:
