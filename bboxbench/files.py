@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -22,6 +23,7 @@ __all__ = [
     "remove_unfinished",
     "sync_folder",
     "write_atomically",
+    "writing_atomically",
 ]
 
 LOCK_NAME = ".lock"
@@ -37,12 +39,22 @@ def write_atomically(path: Path, content: bytes | str, *, synced: bool = True) -
     Raises:
         CannotWrite: disk full, no permission, read-only.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    with writing_atomically(path, synced=synced) as stream:
+        stream.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextmanager
+def writing_atomically(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
+    """`write_atomically` for what is written bit by bit: it takes the name when the block ends without an error.
+
+    Raises:
+        CannotWrite: disk full, no permission, read-only.
+    """
     temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
     with write_errors(path):
         try:
             with temporary.open("wb") as stream:
-                stream.write(data)
+                yield stream
                 stream.flush()
                 if synced:
                     os.fsync(stream.fileno())

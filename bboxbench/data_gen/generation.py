@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
+from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,7 @@ from bboxbench.data_gen.shards import (
 from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.workers import map_shards, usable_cores
 from bboxbench.errors import CannotRead, FolderConflict, InputError, write_errors
-from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically
+from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically, writing_atomically
 
 __all__ = ["generate", "keep_shard", "write_dataset"]
 
@@ -165,24 +168,24 @@ def _write_all(
     _remove_temporaries(folder)
     write_atomically(folder / UNFINISHED, unfinished_json(spec))
     make_folder(folder / "shards")
-    records: dict[int, dict[str, Any]] = {}
-    rows: dict[int, str] = {}
+    made = map_shards(task, context, shards, workers)
+    digest = hashlib.sha256()
+    records: list[dict[str, Any]] = []
     on_progress(0, spec.n)
-    done = 0
-    results = map_shards(task, context, shards, workers)
     try:
-        for shard, result in results:
-            rows[shard] = result.pop("csv")
-            records[shard] = result
-            done += len(shard_rows(spec, shard))
-            on_progress(done, spec.n)
+        # Bit by bit, in the order of the shards: all rows of a large data set are more than a small memory holds.
+        with writing_atomically(folder / TABLE) as table, closing(made):
+            lines = ",".join(COLUMNS) + "\n"
+            for shard, result in made:
+                lines += result.pop("csv")
+                digest.update(lines.encode())
+                table.write(lines.encode())
+                lines = ""
+                records.append(result)
+                on_progress(shard_rows(spec, shard).stop, spec.n)
     finally:
-        results.close()
         _remove_temporaries(folder)
-    table = (",".join(COLUMNS) + "\n" + "".join(rows[shard] for shard in shards)).encode()
-    write_atomically(folder / TABLE, table)
-    manifest = Manifest(spec, [records[shard] for shard in shards], hashlib.sha256(table).hexdigest())
-    write_atomically(folder / MANIFEST, manifest.to_json())
+    write_atomically(folder / MANIFEST, Manifest(spec, records, digest.hexdigest()).to_json())
     with write_errors(folder):
         (folder / UNFINISHED).unlink()
 
@@ -197,7 +200,7 @@ def _remove_temporaries(folder: Path) -> None:
 
 def draw_and_write(context: dict[str, Any], shard: int) -> dict[str, Any]:
     """Draw one shard and `keep_shard` it; the task of a worker."""
-    spec = DatasetSpec.from_dict(context["spec"])
+    spec = _spec(json.dumps(context["spec"]))
     return keep_shard(spec, context["folder"], shard, draw_shard(spec, shard))
 
 
@@ -209,17 +212,27 @@ def keep_shard(spec: DatasetSpec, folder: str, shard: int, arrays: Arrays) -> di
     """
     path = Path(folder) / shard_file(shard)
     hashes = {name: array_sha256(array) for name, array in arrays.items()}
-    if not _holds(path, spec, shard, hashes):
-        write_atomically(path, pack(arrays))
+    if _holds(path, spec, shard, hashes):
+        size, sha256 = path.stat().st_size, file_sha256(path)
+    else:
+        packed = pack(arrays)
+        size, sha256 = len(packed), hashlib.sha256(packed).hexdigest()
+        write_atomically(path, packed)
     rows = shard_rows(spec, shard)
     return {
         "file": shard_file(shard),
         "rows": [rows.start, rows.stop],
-        "bytes": path.stat().st_size,
-        "file_sha256": file_sha256(path),
+        "bytes": size,
+        "file_sha256": sha256,
         "arrays": hashes,
         "csv": "".join(f"{line}\n" for line in csv_rows(spec, shard, arrays)),
     }
+
+
+@lru_cache(maxsize=1)
+def _spec(text: str) -> DatasetSpec:
+    """The spec of a worker's task, checked once and not again for every shard."""
+    return DatasetSpec.from_dict(json.loads(text))
 
 
 def _holds(path: Path, spec: DatasetSpec, shard: int, hashes: dict[str, str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from bboxbench.data_gen.shards import (
     shard_file,
     shard_rows,
 )
+from bboxbench.data_gen.table_lines import TableLines
 from bboxbench.data_gen.workers import map_shards, usable_cores
 from bboxbench.errors import InputError
 
@@ -85,50 +87,33 @@ def verify(
     folder = Path(folder)
     manifest = read_manifest(folder)
     spec = manifest.spec
-    problems, lines = _read_table(folder, spec.n)
     report = on_progress or (lambda done, total: None)
     report(0, spec.n)
-    done = exact = 0
-    found: dict[int, list[str]] = {}
+    exact = 0
+    found: list[str] = []
     results = map_shards(
         "bboxbench.data_gen.verification:check_shard",
         {"folder": str(folder.absolute())},
         range(len(manifest.shards)),
         workers or usable_cores(),
     )
-    try:
+    with TableLines(folder / TABLE) as table, closing(results):
+        table.expect_columns(COLUMNS)
         for shard, result in results:
             rows = shard_rows(spec, shard)
-            found[shard] = result["problems"]
+            found += result["problems"]
             inexact = set(result["inexact"])
-            for row, expected in zip(rows, result["csv"], strict=False):
-                if lines[row] != expected:
+            lines = [table.next_line() for _ in rows]
+            for row, line, expected in zip(rows, lines, result["csv"], strict=False):
+                if line != expected:
                     inexact.add(row)
-                    found[shard].append(f"{TABLE}: sample {row}: expected '{expected}', found '{lines[row]}'")
+                    # Of a table that is gone, that is said once.
+                    if table.readable:
+                        found.append(f"{TABLE}: sample {row}: expected '{expected}', found '{line}'")
             exact += len(rows) - len(inexact)
-            done += len(rows)
-            report(done, spec.n)
-    finally:
-        results.close()
-    for shard in sorted(found):
-        problems += found[shard]
-    return Verification(spec.n, exact, problems)
-
-
-def _read_table(folder: Path, n: int) -> tuple[list[str], list[str]]:
-    """Problems of ``boxes.csv`` as a whole, and exactly ``n`` lines of it, '' where it has none."""
-    try:
-        text = (folder / TABLE).read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        return [f"{TABLE}: cannot be read: {error}"], [""] * n
-    problems = []
-    # Not splitlines, which takes a lone carriage return and others for line ends.
-    header, *lines = text.removesuffix("\n").split("\n")
-    if header != ",".join(COLUMNS):
-        problems.append(f"{TABLE}: expected the columns '{','.join(COLUMNS)}', found '{header}'")
-    if len(lines) != n:
-        problems.append(f"{TABLE}: expected {n} rows, found {len(lines)}")
-    return problems, (lines + [""] * n)[:n]
+            report(rows.stop, spec.n)
+        table.expect_end(spec.n)
+    return Verification(spec.n, exact, table.problems + found)
 
 
 def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:

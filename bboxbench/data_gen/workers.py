@@ -8,6 +8,7 @@ it imports. A child ends by itself when its input ends, so none outlives a paren
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import queue
@@ -25,6 +26,9 @@ from bboxbench.errors import BboxbenchError
 __all__ = ["map_shards", "serve", "usable_cores"]
 
 Task = Callable[[dict[str, Any], int], dict[str, Any]]
+
+_AHEAD = 4
+"""How many shards a process may be ahead of the slowest."""
 
 _CHILD = """
 import json, sys
@@ -44,14 +48,15 @@ def usable_cores() -> int:
 def map_shards(
     task: str, context: dict[str, Any], shards: Sequence[int], workers: int
 ) -> Generator[tuple[int, dict[str, Any]], None, None]:
-    """Run ``task(context, shard)`` for every shard, in any order, and yield (shard, result) as they come.
+    """Run ``task(context, shard)`` for every shard, several at once, and yield (shard, result) in the given order.
 
-    Closing the iterator, as Ctrl-C does, ends all processes at once.
+    No shard is begun that lies far ahead of the last one yielded, so few results are ever held. Closing the iterator,
+    as Ctrl-C does, ends all processes at once.
 
     Args:
         task: "package.module:function". Takes the context and a shard's number, gives something JSON-able.
         context: what all calls share, JSON-able.
-        shards: numbers to work on.
+        shards: numbers to work on, each once.
         workers: processes; with 1, or one shard, the work is done in this one.
 
     Raises:
@@ -63,23 +68,30 @@ def map_shards(
         for shard in shards:
             yield shard, function(context, shard)
         return
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for shard in shards:
-        waiting.put(shard)
+    waiting: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    coming = iter(shards)
+    for shard in itertools.islice(coming, _AHEAD * workers):
+        waiting.put(shard)
     children: list[subprocess.Popen[str]] = []
+    held: dict[int, dict[str, Any]] = {}
     try:
         for _ in range(workers):
             children.append(_start_child())
             feeder = threading.Thread(target=_feed, args=(children[-1], task, context, waiting, answers), daemon=True)
             feeder.start()
-        for _ in shards:
-            answer = answers.get()
-            if "error" in answer:
-                raise _as_error(answer)
-            yield answer["shard"], answer["result"]
+        for shard in shards:
+            while shard not in held:
+                answer = answers.get()
+                if "error" in answer:
+                    raise _as_error(answer)
+                held[answer["shard"]] = answer["result"]
+            if (following := next(coming, None)) is not None:
+                waiting.put(following)
+            yield shard, held.pop(shard)
     finally:
         for child in children:
+            waiting.put(None)
             child.kill()
         for child in children:
             child.wait()
@@ -103,17 +115,16 @@ def _feed(
     child: subprocess.Popen[str],
     task: str,
     context: dict[str, Any],
-    waiting: queue.SimpleQueue[int],
+    waiting: queue.SimpleQueue[int | None],
     answers: queue.SimpleQueue[dict[str, Any]],
 ) -> None:
-    """Hand shards to one child until none is left; runs in a thread of the parent."""
+    """Hand shards to one child until there comes None; runs in a thread of the parent."""
     assert child.stdin is not None
     assert child.stdout is not None
     shard = None
-    with suppress(queue.Empty), suppress(OSError, ValueError), child.stdin, child.stdout:
+    with suppress(OSError, ValueError), child.stdin, child.stdout:
         child.stdin.write(json.dumps({"task": task, "context": context}) + "\n")
-        while True:
-            shard = waiting.get_nowait()
+        while (shard := waiting.get()) is not None:
             child.stdin.write(f"{shard}\n")
             child.stdin.flush()
             line = child.stdout.readline()

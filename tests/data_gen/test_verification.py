@@ -81,18 +81,31 @@ def test_a_changed_row_of_the_table_is_found(copy: Path) -> None:
     assert found.problems[0].startswith("boxes.csv: sample 1500: expected ")
 
 
-@pytest.mark.parametrize("harm", ["gone", "short", "columns"])
-def test_a_table_that_is_gone_or_short_is_found(copy: Path, harm: str) -> None:
+@pytest.mark.parametrize("harm", ["gone", "short", "long", "columns", "no text", "one line"])
+def test_a_table_that_is_not_as_it_was_is_found(copy: Path, harm: str) -> None:
     path = copy / "boxes.csv"
     text = path.read_text()
     if harm == "gone":
         path.unlink()
     else:
-        path.write_text(text[: text.rindex("\n", 0, -1) + 1] if harm == "short" else text.replace("xmin", "x", 1))
+        harmed = {
+            "short": text[: text.rindex("\n", 0, -1) + 1],
+            "long": text + "2300\n",
+            "columns": text.replace("xmin", "x", 1),
+            "no text": text.replace("train", "tr\udcffin", 1),
+            "one line": text.replace("\n", " "),
+        }[harm]
+        path.write_text(harmed, errors="surrogateescape")
     found = verify(copy, workers=1)
     assert found.problems
     assert "boxes.csv" in found.problems[0]
-    assert found.exact == {"gone": 0, "short": 2299, "columns": 2300}[harm]
+    exact = {"gone": 0, "short": 2299, "long": 2300, "columns": 2300, "no text": 0, "one line": 0}
+    assert found.exact == exact[harm]
+
+
+def test_a_table_that_is_gone_is_one_problem_and_not_one_a_row(copy: Path) -> None:
+    (copy / "boxes.csv").unlink()
+    assert len(verify(copy, workers=1).problems) == 1
 
 
 def test_a_missing_and_an_altered_shard_are_named_and_the_rest_is_still_checked(copy: Path) -> None:
