@@ -17,6 +17,7 @@ from bboxbench import __version__
 from bboxbench.cli import (
     collect,
     diagnose,
+    export,
     generate,
     losses,
     plot,
@@ -67,6 +68,7 @@ for module in (
     generate,
     verify,
     preview,
+    export,
     train,
     predict,
     sweep,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
+from bboxbench.data_gen.silence import native_silence
 from bboxbench.data_gen.workers import usable_cores
 from bboxbench.errors import InputError
 
@@ -38,7 +36,7 @@ def start_tensorflow(threads: int = 0, deterministic: bool = False) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     count = threads or usable_cores()
-    with _native_silence():
+    with native_silence():
         import keras  # noqa: F401  # it speaks while it loads, too
         import tensorflow as tf
 
@@ -62,27 +60,3 @@ def start_tensorflow(threads: int = 0, deterministic: bool = False) -> int:
                 ) from None
             return stands
     return count
-
-
-@contextmanager
-def _native_silence() -> Iterator[None]:
-    """Keep the lines that TensorFlow's C++ writes while it loads off stderr; they are shown if loading fails.
-
-    They come before any logging is configured, so no setting turns them off.
-    """
-    if "tensorflow" in sys.modules or os.environ["TF_CPP_MIN_LOG_LEVEL"] < "2":
-        yield
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as swallowed:
-        os.dup2(swallowed.fileno(), 2)
-        try:
-            yield
-        except Exception:
-            swallowed.seek(0)
-            os.write(kept, swallowed.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

@@ -1,0 +1,79 @@
+"""Pascal VOC: an XML file a picture. Corners count pixels from 1, inclusive: a box over columns 3..7 is 4 and 8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from bboxbench.data_gen.exports.layout import Format, Texts
+from bboxbench.data_gen.exports.pictures import picture_name, write_new, write_pictures
+from bboxbench.data_gen.exports.source import Piece, Source
+from bboxbench.data_gen.samples import Sample
+
+__all__ = ["PascalVoc"]
+
+_SETS = {"train": ("train", "trainval"), "validation": ("val", "trainval"), "test": ("test",)}
+"""The lists of ``ImageSets/Main`` in which a split stands."""
+
+
+class PascalVoc(Format):
+    """``JPEGImages``, which is the convention's name, ``Annotations`` and ``ImageSets/Main``."""
+
+    name = "voc"
+    title = "Pascal VOC"
+
+    def picture_folder(self, split: str) -> str:
+        """One for all splits. JPEG would change pixels, so the pictures in it are PNG all the same."""
+        return "JPEGImages"
+
+    def piece_files(self, source: Source, piece: Piece) -> list[str]:
+        """Pictures, then annotations."""
+        pictures = super().piece_files(source, piece)
+        return pictures + [f"Annotations/{_stem(picture_name(index))}.xml" for index in piece.rows]
+
+    def write_piece(self, folder: Path, source: Source, piece: Piece) -> dict[str, str]:
+        """Pictures and annotations; names for the lists."""
+        stems = []
+        for file_name, sample in write_pictures(folder / "JPEGImages", source.samples(piece)):
+            stems.append(_stem(file_name))
+            write_new(folder / "Annotations" / f"{stems[-1]}.xml", _annotation(source, file_name, sample).encode())
+        return {"stems": "\n".join(stems) + "\n"}
+
+    def whole_files(self, source: Source, texts: Texts) -> Iterator[tuple[str, Iterable[str]]]:
+        """The lists of ``ImageSets/Main``, and the class names, for which VOC has no file of its own."""
+        lists: dict[str, list[str]] = {}
+        for split, names in _SETS.items():
+            for name in names if split in source.splits else ():
+                lists.setdefault(name, []).append(split)
+        for name, splits in lists.items():
+            yield f"ImageSets/Main/{name}.txt", (text for split in splits for text in texts(split, "stems"))
+        yield "labels.txt", ["\n".join(source.classes) + "\n"]
+
+    def reading(self, folder: Path) -> str:
+        """By any XML parser."""
+        return f"xml.etree.ElementTree.parse('{folder}/Annotations/00000000.xml'); corners count from 1, inclusive"
+
+
+def _stem(picture: str) -> str:
+    return picture.removesuffix(".png")
+
+
+def _annotation(source: Source, file_name: str, sample: Sample) -> str:
+    xmin, ymin, xmax, ymax = sample.box.tolist()
+    return f"""<annotation>
+  <folder>{escape(source.name)}</folder>
+  <filename>{file_name}</filename>
+  <source><database>bboxbench</database><annotation>{source.sha256}</annotation></source>
+  <size><width>{source.width}</width><height>{source.height}</height><depth>3</depth></size>
+  <segmented>0</segmented>
+  <object>
+    <name>{escape(sample.glyph)}</name>
+    <pose>Unspecified</pose>
+    <truncated>0</truncated>
+    <difficult>0</difficult>
+    <occluded>0</occluded>
+    <bndbox><xmin>{xmin + 1}</xmin><ymin>{ymin + 1}</ymin><xmax>{xmax}</xmax><ymax>{ymax}</ymax></bndbox>
+  </object>
+</annotation>
+"""
