@@ -80,8 +80,11 @@ class Notes:
         """Note what is exported; notes of another version or another export are thrown away."""
         path = self.place / RECORD
         if _load(path) != claim:
-            self.remove()
             make_folder(self.place)
+            # The claim itself is replaced, never missing: without one the folder would be taken for somebody else's.
+            for note in self.place.iterdir():
+                if note != path:
+                    note.unlink()
             write_atomically(path, _text(claim))
 
     def add(self, piece: Piece, content: dict[str, Any], texts: dict[str, str]) -> None:
@@ -175,15 +178,14 @@ def _refuse_other(folder: Path, path: Path, claim: dict[str, Any]) -> None:
         differing.append(f"schema {held.get('schema')!r} instead of {SCHEMA}")
     if differing:
         raise FolderConflict(
-            f"{folder} holds another export: {', '.join(differing)}. Choose another folder with --out, or delete this one."
+            f"{folder} holds another export: {', '.join(differing)}. "
+            "Choose another folder with --out, or delete this one."
         )
 
 
 def _identity(value: Any) -> Any:
-    """A data set is known by its hash, splits by their names in order."""
-    if isinstance(value, dict):
-        return value.get("sha256", list(value.items()))
-    return value
+    """A data set is known by its hash, whatever it is called."""
+    return value.get("sha256", value) if isinstance(value, dict) else value
 
 
 def _short(value: Any) -> str:

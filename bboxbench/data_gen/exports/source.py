@@ -50,7 +50,7 @@ class Source:
 
     Args:
         data: the data set, open.
-        splits: names of the splits that are wanted, each once.
+        splits: names of the splits that are wanted, each once; kept in the order of `SPLITS`.
 
     Raises:
         InputError: an unknown split, one named twice, no pictures in all of them, or a class name that not every
@@ -67,6 +67,7 @@ class Source:
             self.data.split(name)
             if name in self.splits[:place]:
                 raise InputError(f"Expected each split once, received {name} twice.")
+        object.__setattr__(self, "splits", tuple(name for name in SPLITS if name in self.splits))
         if not self.n:
             raise InputError(
                 f"Expected pictures in {' and '.join(self.splits)}, received none: "
@@ -111,7 +112,7 @@ class Source:
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
-        """All pieces, split by split in the order they were asked for."""
+        """All pieces, split by split."""
         pieces = []
         for split in self.splits:
             rows = self.data.split(split)
@@ -134,5 +135,6 @@ def _check_class_names(names: Sequence[str]) -> None:
     for name in names:
         if not name or _UNWRITABLE.search(name):
             raise InputError(
-                f"Expected class names of visible text, which every format can hold, received {name!r}. Rename the class."
+                f"Expected class names of visible text, which every format can hold, received {name!r}. "
+                "Rename the class."
             )
