@@ -10,14 +10,13 @@ the time is left.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+from sweep_events import ROOT, sweep_events
+
 SMALL = ["--preset", "quick", "--n", "1000", "--epochs", "4"]
 SWEEPS = (
     ["--preset", "quick", "--seeds", "6"],
@@ -29,22 +28,10 @@ LAST = 0.1
 """Share of the time that is left when too little is left to be told apart from what follows training."""
 
 
-def events(options: list[str]) -> list[tuple[float, dict[str, Any]]]:
-    """What ``bboxbench sweep --json`` tells, each with the second at which it came."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = [*options, "--out", str(Path(folder) / "results"), "--json", "--quiet"]
-        command = [sys.executable, "-m", "bboxbench", "sweep", *words]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-            assert process.stdout is not None
-            heard = [(time.perf_counter(), json.loads(line)) for line in process.stdout]
-    if process.returncode:
-        sys.exit(process.returncode)
-    return heard
-
-
 def measured(options: list[str]) -> dict[str, Any]:
     """One sweep: what was said when its first block was done, and the worst that was said from then on."""
-    heard = events(options)
+    with tempfile.TemporaryDirectory() as folder:
+        heard = sweep_events([*options, "--out", str(Path(folder) / "results")])
     start = next(when for when, event in heard if event["event"] == "plan")
     plan = next(event for _, event in heard if event["event"] == "plan")
     end = next(when for when, event in heard if event["event"] == "progress" and event["finished"] == event["runs"])
