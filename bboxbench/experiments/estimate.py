@@ -18,11 +18,12 @@ from bboxbench.data_gen.colours import luma_of_images
 from bboxbench.experiments.engines import by_engine
 from bboxbench.experiments.fit import FitEngine, predict
 from bboxbench.experiments.lockstep import LockstepTrainer, glyph_window, memory_need, parts, predict_all
+from bboxbench.experiments.memory import available_bytes
 from bboxbench.experiments.plan import Block, Run, blocks
 from bboxbench.experiments.spec import SweepSpec
-from bboxbench.experiments.training import Split
+from bboxbench.experiments.training import Split, TrainingData
 
-__all__ = ["Calibration", "Estimate", "estimate"]
+__all__ = ["Calibration", "Estimate", "estimate", "estimate_on"]
 
 STEPS = 5
 """Training steps that are timed; their median is taken."""
@@ -95,6 +96,11 @@ def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], m
         each = cost.run_seconds(spec, *sizes)
         runs |= {run.run_id: each for part in found for run in part.runs}
     return Estimate(sum(runs.values()), costs, runs)
+
+
+def estimate_on(data: TrainingData, spec: SweepSpec, pending: list[Run]) -> Estimate:
+    """`estimate` where the pictures are read already, with the memory that is left here."""
+    return estimate(spec, pending, data.sizes, available_bytes())
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,6 @@ def run_sweep(
     dataset = _dataset(spec, listener)
     runs = plan(spec, dataset.sha256)
     data = load_boxes(dataset, spec.validation)
-    sizes = (len(data.train.boxes), len(data.validation.boxes), len(data.test.boxes))
     kept = finished_runs(folder, spec, dataset.sha256)
     done, pending = _parted(runs, kept, retry_failed)
     machine = environment(threads, spec.deterministic)
@@ -188,7 +187,7 @@ def run_sweep(
     # Two that time their blocks at once would time each other, and on a cluster the second would wait for the first.
     refuse_claimed(folder)
     with make_executor(execution, spec, dataset, data, listener.warning) as executor:
-        what = _plan(spec, runs, pending, sizes, threads, executor.estimate(pending))
+        what = _plan(spec, runs, pending, data.sizes, threads, executor.estimate(pending))
         with open_results(folder, spec, dataset.sha256, machine, listener.warning, asked) as results:
             if any(kept.get(r["run_id"]) != r["row"]["status"] for r in results.journal.records):
                 # Before the folder was claimed another driver may have finished runs.
@@ -207,7 +206,7 @@ def run_sweep(
             baselines = baselines_table(data, spec.iou_threshold)
             write_atomically(folder / "baselines.csv", baselines.to_csv(index=False, lineterminator="\n"))
             dealer = Dealer(spec, data)
-            facts = _shared_columns(spec, data, sizes, threads, machine["device"])
+            facts = _shared_columns(spec, data, threads, machine["device"])
             size, records = (data.width, data.height), results.journal.records
             models = KeptModels(folder, execution.save_models, spec, size, records, listener.warning)
             parts = blocks_to_train(spec, runs, wanted)
@@ -296,9 +295,7 @@ def _dataset(spec: SweepSpec, listener: Listener) -> Dataset:
     return generate(drawn, Path("data") / drawn.folder_name, on_progress=listener.drawing)
 
 
-def _shared_columns(
-    spec: SweepSpec, data: TrainingData, sizes: tuple[int, int, int], threads: int, device: str
-) -> dict[str, Any]:
+def _shared_columns(spec: SweepSpec, data: TrainingData, threads: int, device: str) -> dict[str, Any]:
     """The columns of runs.csv that every run of this sweep has in common."""
     return {
         "epochs": spec.epochs,
@@ -307,7 +304,7 @@ def _shared_columns(
         "threads": threads,
         "deterministic": spec.deterministic,
         "network": spec.network,
-        **dict(zip(("n_train", "n_validation", "n_test"), sizes, strict=True)),
+        **dict(zip(("n_train", "n_validation", "n_test"), data.sizes, strict=True)),
         "dataset_sha256": data.sha256,
         "spec_sha256": spec.sha256(),
         "device": device,

@@ -60,6 +60,11 @@ class TrainingData:
     unseen: Split = field(default_factory=_no_pictures)
     """Validation pictures that nobody looks at: they have their part where pictures are dealt anew."""
 
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many pictures train, are looked at after each epoch, and test."""
+        return len(self.train.boxes), len(self.validation.boxes), len(self.test.boxes)
+
 
 @dataclass
 class TrainedRun:

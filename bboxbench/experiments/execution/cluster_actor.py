@@ -147,12 +147,9 @@ class ClusterActor:
 
     def estimate(self, pending: Sequence[Run]) -> Estimate:
         """What these runs would take if this actor trained them all."""
-        from bboxbench.experiments.estimate import estimate
-        from bboxbench.experiments.memory import available_bytes
+        from bboxbench.experiments.estimate import estimate_on
 
-        splits = (self._data.train, self._data.validation, self._data.test)
-        train, validation, test = (len(split.boxes) for split in splits)
-        return estimate(self._spec, list(pending), (train, validation, test), available_bytes())
+        return estimate_on(self._data, self._spec, list(pending))
 
     def train(self, block: Block) -> Iterator[Told | TrainedRun]:
         """Train a block; gives each run when it is trained, and in between how far all of them are.

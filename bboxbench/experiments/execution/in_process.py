@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from bboxbench.data_gen import Dataset
-from bboxbench.experiments.estimate import Estimate, estimate
+from bboxbench.experiments.estimate import Estimate, estimate_on
 from bboxbench.experiments.execution.block_trainer import BlockTrainer
 from bboxbench.experiments.execution.executor import Execution
-from bboxbench.experiments.memory import available_bytes
 from bboxbench.experiments.plan import Block, Run
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.training import EpochListener, TrainedRun, TrainingData, load_data
@@ -43,9 +42,7 @@ class InProcess:
         """As `bboxbench.experiments.execution.executor.Executor.estimate`."""
         if not pending:
             return Estimate(0.0, {})
-        splits = (self._data.train, self._data.validation, self._data.test)
-        train, validation, test = (len(split.grey) for split in splits)
-        return estimate(self._spec, pending, (train, validation, test), available_bytes())
+        return estimate_on(self._data, self._spec, pending)
 
     def run(self, blocks: Sequence[Block], on_epoch: EpochListener) -> Iterator[TrainedRun]:
         """As `bboxbench.experiments.execution.executor.Executor.run`."""

@@ -97,11 +97,9 @@ class _Worker:
                 self._answer("refused", error)
 
     def _estimate(self, pending: list[Run], data: TrainingData) -> None:
-        from bboxbench.experiments.estimate import estimate
-        from bboxbench.experiments.memory import available_bytes
+        from bboxbench.experiments.estimate import estimate_on
 
-        sizes = (len(data.train.grey), len(data.validation.grey), len(data.test.grey))
-        self._answer("estimate", estimate(self._setup.spec, pending, sizes, available_bytes()))
+        self._answer("estimate", estimate_on(data, self._setup.spec, pending))
 
     def _train(self, block: Block, trainer: BlockTrainer) -> None:
         def tell(run: Run, epoch: float) -> None:
