@@ -14,7 +14,8 @@ import pandas as pd
 import tensorflow as tf
 
 from bboxbench import __version__
-from bboxbench.data_gen import Dataset, generate, open_dataset
+from bboxbench.data_gen import Dataset, open_dataset
+from bboxbench.data_gen.manifest import MANIFEST
 from bboxbench.data_gen.shards import split_ranges
 from bboxbench.errors import CannotWrite, TooManyFailures, one_line
 from bboxbench.experiments.asked import asked_for
@@ -32,6 +33,7 @@ from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.memory import available_bytes
 from bboxbench.experiments.models.kept_models import KeptModels, check_savable
 from bboxbench.experiments.own_network import own_network
+from bboxbench.experiments.pictures import dataset_folder, dataset_of
 from bboxbench.experiments.plan import Run, plan
 from bboxbench.experiments.progress import ProgressFile
 from bboxbench.experiments.recorded import read_sweep
@@ -109,9 +111,9 @@ def plan_sweep(spec: SweepSpec, folder: Path | None = None) -> Plan:
     threads = start_tensorflow(spec.threads, spec.deterministic)
     _check(spec)
     pictures, sha256 = spec.dataset_spec(), ""
-    drawn = Path("data") / pictures.folder_name
-    if spec.data or (drawn / "dataset.json").exists():
-        sha256 = open_dataset(spec.data or drawn).sha256
+    place = dataset_folder(spec)
+    if spec.data or (place / MANIFEST).exists():
+        sha256 = open_dataset(place).sha256
     ranges = split_ranges(pictures.n)
     train, validation, test = (len(ranges[name]) for name in ("train", "validation", "test"))
     sizes = (train, min(validation, spec.validation), test)
@@ -177,7 +179,7 @@ def run_sweep(
     threads = start_tensorflow(spec.threads, spec.deterministic)
     _check(spec, execution.save_models)
     check_folder(folder, spec)
-    dataset = _dataset(spec, listener)
+    dataset = dataset_of(spec, listener.drawing)
     runs = plan(spec, dataset.sha256)
     data = load_boxes(dataset, spec.validation)
     kept = finished_runs(folder, spec, dataset.sha256)
@@ -285,14 +287,6 @@ def _listener_errors(listener: Listener, progress: ProgressFile, wanted: Collect
         yield tell
     except _ListenerError as error:
         raise (error.__cause__ or error) from None
-
-
-def _dataset(spec: SweepSpec, listener: Listener) -> Dataset:
-    """The data set named by the spec, or the drawn letters, which are drawn first if they are not there."""
-    if spec.data:
-        return open_dataset(spec.data)
-    drawn = spec.dataset_spec()
-    return generate(drawn, Path("data") / drawn.folder_name, on_progress=listener.drawing)
 
 
 def _shared_columns(spec: SweepSpec, data: TrainingData, threads: int, device: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bboxbench.boxes import to_pixels
-from bboxbench.data_gen import Dataset, generate, open_dataset
+from bboxbench.data_gen import Dataset
 from bboxbench.data_gen.colours import luma_of_images
 from bboxbench.errors import BboxbenchError, FolderConflict, InputError, read_errors
 from bboxbench.experiments.columns import EPOCHS
@@ -29,6 +29,7 @@ from bboxbench.experiments.models.saving import save_model, trained_network
 from bboxbench.experiments.onlooker import Onlooker
 from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.own_network import own_network
+from bboxbench.experiments.pictures import dataset_of
 from bboxbench.experiments.plan import Block, Run, plan
 from bboxbench.experiments.runtime import start_tensorflow
 from bboxbench.experiments.spec import AXES, NETWORK, SweepSpec
@@ -128,7 +129,7 @@ def train_single(
     size = spec.dataset_spec()
     if spec.network != NETWORK:
         own_network(spec.network).try_out(spec, size.width, size.height)
-    dataset = _dataset(spec, onlooker)
+    dataset = dataset_of(spec, onlooker.drawing)
     if overfit > (most := len(dataset.split("train"))):
         raise InputError(f"Expected at most the {most:,} training pictures to learn by heart. Received: {overfit}.")
     (run,) = plan(spec, dataset.sha256)
@@ -250,13 +251,6 @@ def _known_causes(run: Run, spec: SweepSpec) -> list[str]:
 
 def _name(run: Run, overfit: int) -> str:
     return f"{f'overfit{overfit}' if overfit else 'train'} {run.run_id}"
-
-
-def _dataset(spec: SweepSpec, onlooker: Onlooker) -> Dataset:
-    if spec.data:
-        return open_dataset(spec.data)
-    drawn = spec.dataset_spec()
-    return generate(drawn, Path("data") / drawn.folder_name, on_progress=onlooker.drawing)
 
 
 def _first(dataset: Dataset, count: int) -> TrainingData:
