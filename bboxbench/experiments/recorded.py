@@ -18,10 +18,10 @@ import pandas as pd
 from bboxbench.data_gen import Dataset, DatasetSpec, open_dataset
 from bboxbench.errors import InputError, read_errors
 from bboxbench.experiments.cells import latest_runs
-from bboxbench.experiments.deals import all_boxes, dealt_indices
 from bboxbench.experiments.journal import in_order, read_records
 from bboxbench.experiments.results import JOURNAL, MANIFEST, SCHEMA, load_predictions
 from bboxbench.experiments.spec import AXES
+from bboxbench.experiments.splits import all_boxes, dealt_indices
 from bboxbench.experiments.tables import (
     BASELINES,
     CELL,

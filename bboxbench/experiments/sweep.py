@@ -20,7 +20,7 @@ from bboxbench.data_gen.shards import split_ranges
 from bboxbench.errors import CannotWrite, TooManyFailures, one_line
 from bboxbench.experiments.asked import asked_for
 from bboxbench.experiments.baselines import baselines_table
-from bboxbench.experiments.dealing import Dealer
+from bboxbench.experiments.dealt_pictures import Dealer
 from bboxbench.experiments.engines import fallbacks
 from bboxbench.experiments.environment import environment
 from bboxbench.experiments.estimate import Estimate, estimate

@@ -11,8 +11,7 @@ from bboxbench.boxes import to_pixels
 from bboxbench.data_gen import Dataset
 from bboxbench.data_gen.shards import split_ranges
 from bboxbench.errors import InputError
-from bboxbench.experiments.dealing import Dealer, DealtPictures
-from bboxbench.experiments.deals import all_boxes, dealt_indices
+from bboxbench.experiments.dealt_pictures import Dealer, DealtPictures
 from bboxbench.experiments.diagnosis.of_run import diagnose_run
 from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.fit import untrained
@@ -23,6 +22,7 @@ from bboxbench.experiments.recorded import RecordedSweep, read_sweep, sides_tabl
 from bboxbench.experiments.report.pictures import overlays, test_pictures
 from bboxbench.experiments.seeds import deal
 from bboxbench.experiments.spec import SweepSpec
+from bboxbench.experiments.splits import all_boxes, dealt_indices
 from bboxbench.experiments.training import load_boxes, load_data
 
 test_pictures.__test__ = False  # type: ignore[attr-defined]

@@ -9,9 +9,9 @@ from typing import Any
 
 from bboxbench.boxes import relative_boxes
 from bboxbench.errors import InputError
-from bboxbench.experiments.deals import all_boxes
 from bboxbench.experiments.diagnosis.diagnosis import Diagnosis, diagnose
 from bboxbench.experiments.recorded import read_sweep
+from bboxbench.experiments.splits import all_boxes
 
 __all__ = ["diagnose_run"]
 

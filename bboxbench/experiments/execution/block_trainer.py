@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bboxbench.experiments.dealing import Dealer
+from bboxbench.experiments.dealt_pictures import Dealer
 from bboxbench.experiments.engines import ENGINE_FACTORIES, by_engine
 from bboxbench.experiments.environment import device
 from bboxbench.experiments.plan import Block

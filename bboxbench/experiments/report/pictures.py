@@ -16,8 +16,8 @@ from PIL import Image
 from bboxbench.boxes import iou, to_pixels
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import InputError
-from bboxbench.experiments.deals import all_boxes
 from bboxbench.experiments.recorded import RecordedSweep
+from bboxbench.experiments.splits import all_boxes
 
 __all__ = ["Overlay", "Picture", "overlays", "preview_pictures", "test_pictures"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bboxbench.experiments.deals import dealt_indices
 from bboxbench.experiments.spec import SweepSpec
+from bboxbench.experiments.splits import dealt_indices
 from bboxbench.experiments.training import Split, TrainingData
 
 __all__ = ["Dealer", "DealtPictures"]
