@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)))
-PARAMETERS = {"exit code": {"-9", "0", "1", "2", "3", "4", "130"}}
+EXIT_CODES = {"-9", "0", "1", "2", "3", "4", "130"}
 
 
 def functions_of(file: Path) -> set[str]:
@@ -36,7 +36,7 @@ def test_every_fault_has_what_happens_an_exit_code_and_a_test() -> None:
         fault, happens, code, shown = row
         assert fault
         assert happens
-        assert code in PARAMETERS["exit code"], row
+        assert code in EXIT_CODES, row
         assert "::test_" in shown or (shown == "the same" and before is not None), row
 
 
