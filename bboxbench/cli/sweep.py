@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bboxbench.cli.console import Console
 from bboxbench.cli.failures import failure_lines, failure_values, retry_command
 from bboxbench.cli.live import LiveView
-from bboxbench.cli.numbers import seconds, whole_number
+from bboxbench.cli.numbers import seconds
+from bboxbench.cli.options import number, option
 from bboxbench.cli.planned import plan_lines, plan_values
 from bboxbench.cli.termination import termination_heard
 from bboxbench.errors import BboxbenchError, InputError, TooManyFailures, unknown_name
@@ -26,18 +27,6 @@ RUNS, TRAINING, PICTURES, OUTPUT = "Which runs", "How each is trained", "Picture
 CARRIED_OUT = "How the sweep is carried out"
 """Headings of the options in ``--help``."""
 FORMATS = ("table", "markdown")
-
-
-def _option(panel: str, default: str, explained: str, metavar: str = "NAMES") -> Any:
-    """An option whose default comes from the preset, so that one left out is told from one given."""
-    said = f"{explained} Default: {default}." if default else explained
-    return typer.Option(help=said, rich_help_panel=panel, metavar=metavar)
-
-
-def _number(panel: str, least: int, default: str, explained: str, *names: str) -> Any:
-    """The same for a whole number of ``least`` or more."""
-    said = f"{explained} Default: {default}."
-    return typer.Option(*names, help=said, rich_help_panel=panel, metavar="N", parser=whole_number(least))
 
 
 def add_to(app: typer.Typer) -> None:
@@ -55,21 +44,21 @@ def add_to(app: typer.Typer) -> None:
 def sweep(
     context: typer.Context,
     preset: Annotated[
-        str | None, _option(RUNS, "default", "Where to start from: default, quick, as_posted.", "NAME")
+        str | None, option(RUNS, "default", "Where to start from: default, quick, as_posted.", "NAME")
     ] = None,
-    spec: Annotated[Path | None, _option(RUNS, "", "TOML file with these options as keys.", "FILE")] = None,
+    spec: Annotated[Path | None, option(RUNS, "", "TOML file with these options as keys.", "FILE")] = None,
     losses: Annotated[
-        str | None, _option(RUNS, "four", "As mse,giou,centre_point(size_weight=0); package.module:Name is yours.")
+        str | None, option(RUNS, "four", "As mse,giou,centre_point(size_weight=0); package.module:Name is yours.")
     ] = None,
     initializers: Annotated[
-        str | None, _option(RUNS, "four", "Any of Keras, as glorot_uniform,random_normal(stddev=0.05).")
+        str | None, option(RUNS, "four", "Any of Keras, as glorot_uniform,random_normal(stddev=0.05).")
     ] = None,
     seeds: Annotated[
-        str | None, _option(RUNS, "20", "How many (20), a range (0-19) or a list (3,5,8).", "SEEDS")
+        str | None, option(RUNS, "20", "How many (20), a range (0-19) or a list (3,5,8).", "SEEDS")
     ] = None,
     optimizers: Annotated[
         str | None,
-        _option(
+        option(
             RUNS,
             "adam:tuned",
             "As adam:0.001,adadelta:1.0; adam:tuned has a rate for each loss; without one, Keras's own.",
@@ -77,18 +66,18 @@ def sweep(
     ] = None,
     learning_rates: Annotated[
         str | None,
-        _option(
+        option(
             RUNS,
             "the optimizer's",
             "As 0.001,0.0003 for optimizers without a rate of their own, or tuned; giou:0.0003 is for that loss alone.",
             "NUMBERS",
         ),
     ] = None,
-    heads: Annotated[str | None, _option(RUNS, "corners", "corners (as posted), centre_size, ordered.")] = None,
-    starts: Annotated[str | None, _option(RUNS, "wide", "First box: wide (the middle half), zeros (no area).")] = None,
+    heads: Annotated[str | None, option(RUNS, "corners", "corners (as posted), centre_size, ordered.")] = None,
+    starts: Annotated[str | None, option(RUNS, "wide", "First box: wide (the middle half), zeros (no area).")] = None,
     vary: Annotated[
         str | None,
-        _option(
+        option(
             RUNS,
             "init,order,dropout",
             "What the seed changes: any of init, order, dropout, split (which pictures test).",
@@ -96,29 +85,29 @@ def sweep(
     ] = None,
     include: Annotated[
         list[str] | None,
-        _option(RUNS, "", "Train only what matches, as loss=iou,head=c*; once for each rule.", "RULE"),
+        option(RUNS, "", "Train only what matches, as loss=iou,head=c*; once for each rule.", "RULE"),
     ] = None,
     exclude: Annotated[
-        list[str] | None, _option(RUNS, "", "Leave out what matches, written the same way.", "RULE")
+        list[str] | None, option(RUNS, "", "Leave out what matches, written the same way.", "RULE")
     ] = None,
-    batch_sizes: Annotated[str | None, _option(RUNS, "100", "Pictures a step, as 50,100.", "NUMBERS")] = None,
-    epochs: Annotated[int | None, _number(TRAINING, 1, "8", "Passes over the training pictures.")] = None,
-    dropout: Annotated[float | None, _option(TRAINING, "0.2", "Share dropped, 0 to below 1.", "SHARE")] = None,
+    batch_sizes: Annotated[str | None, option(RUNS, "100", "Pictures a step, as 50,100.", "NUMBERS")] = None,
+    epochs: Annotated[int | None, number(TRAINING, 1, "8", "Passes over the training pictures.")] = None,
+    dropout: Annotated[float | None, option(TRAINING, "0.2", "Share dropped, 0 to below 1.", "SHARE")] = None,
     validation: Annotated[
-        int | None, _number(TRAINING, 0, "1000", "Validation pictures looked at after each epoch, at most.")
+        int | None, number(TRAINING, 0, "1000", "Validation pictures looked at after each epoch, at most.")
     ] = None,
     patience: Annotated[
         int | None,
-        _number(
+        number(
             TRAINING, 0, "0", "Epochs without a higher validation mean IoU that end a run; its best is kept. 0: none."
         ),
     ] = None,
     iou_threshold: Annotated[
-        float | None, _option(TRAINING, "0.5", "IoU from which a box counts as right.", "IOU")
+        float | None, option(TRAINING, "0.5", "IoU from which a box counts as right.", "IOU")
     ] = None,
     network: Annotated[
         str | None,
-        _option(
+        option(
             TRAINING,
             "letter_box",
             "package.module:build is your own: a function (initializer, width, height) that returns a keras.Model.",
@@ -127,18 +116,18 @@ def sweep(
     ] = None,
     precision: Annotated[
         str | None,
-        _option(TRAINING, "float32", "What networks compute in: float32, bfloat16. Weights stay float32.", "NAME"),
+        option(TRAINING, "float32", "What networks compute in: float32, bfloat16. Weights stay float32.", "NAME"),
     ] = None,
     engine: Annotated[
         str | None,
-        _option(
+        option(
             TRAINING,
             "lockstep",
             "lockstep: all runs of a seed at once; fit: plain Keras, one run at a time.",
             "NAME",
         ),
     ] = None,
-    threads: Annotated[int | None, _number(TRAINING, 0, "0", "Of one operation; 0: all usable cores.")] = None,
+    threads: Annotated[int | None, number(TRAINING, 0, "0", "Of one operation; 0: all usable cores.")] = None,
     deterministic: Annotated[
         bool | None,
         typer.Option(
@@ -148,18 +137,18 @@ def sweep(
             show_default=False,
         ),
     ] = None,
-    chunk: Annotated[int | None, _number(TRAINING, 1, "16", "Runs that train together with --deterministic.")] = None,
+    chunk: Annotated[int | None, number(TRAINING, 1, "16", "Runs that train together with --deterministic.")] = None,
     cluster: Annotated[
         str | None,
-        _option(CARRIED_OUT, "this machine", "ray: the nodes of a Ray cluster, see docs/cluster.md.", "NAME"),
+        option(CARRIED_OUT, "this machine", "ray: the nodes of a Ray cluster, see docs/cluster.md.", "NAME"),
     ] = None,
     address: Annotated[
         str | None,
-        _option(CARRIED_OUT, "the environment variable RAY_ADDRESS", "HOST:PORT of its head, or auto.", "ADDRESS"),
+        option(CARRIED_OUT, "the environment variable RAY_ADDRESS", "HOST:PORT of its head, or auto.", "ADDRESS"),
     ] = None,
-    data: Annotated[str | None, _option(PICTURES, "", "Folder of an existing data set.", "DIR")] = None,
-    n: Annotated[int | None, _number(PICTURES, 10, "40000", "Pictures to draw, if not there yet.", "--n")] = None,
-    data_seed: Annotated[int | None, _number(PICTURES, 0, "0", "Seed of those pictures.")] = None,
+    data: Annotated[str | None, option(PICTURES, "", "Folder of an existing data set.", "DIR")] = None,
+    n: Annotated[int | None, number(PICTURES, 10, "40000", "Pictures to draw, if not there yet.", "--n")] = None,
+    data_seed: Annotated[int | None, number(PICTURES, 0, "0", "Seed of those pictures.")] = None,
     isolation: Annotated[
         str,
         typer.Option(
@@ -183,7 +172,7 @@ def sweep(
         bool, typer.Option("--fail-fast", help="Stop at the first failed run.", rich_help_panel=CARRIED_OUT)
     ] = False,
     max_failures: Annotated[
-        int | None, _number(CARRIED_OUT, 0, "0, no bound", "Stop after so many failed runs.")
+        int | None, number(CARRIED_OUT, 0, "0, no bound", "Stop after so many failed runs.")
     ] = None,
     save_models: Annotated[
         str,

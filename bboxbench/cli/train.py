@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bboxbench.cli.console import Console, Ticker
-from bboxbench.cli.numbers import whole_number
+from bboxbench.cli.options import number, option
 from bboxbench.errors import BboxbenchError
 from bboxbench.experiments.onlooker import Onlooker
 
@@ -30,15 +30,6 @@ WIDEST = 100
 """Columns of a paragraph: longer lines are hard to read."""
 
 
-def _option(panel: str, explained: str, metavar: str) -> Any:
-    """An option whose default comes from the preset, so that one left out is told from one given."""
-    return typer.Option(help=explained, rich_help_panel=panel, metavar=metavar)
-
-
-def _number(panel: str, least: int, explained: str, *names: str) -> Any:
-    return typer.Option(*names, help=explained, rich_help_panel=panel, metavar="N", parser=whole_number(least))
-
-
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
     app.command(
@@ -52,44 +43,42 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     preset: Annotated[
-        str, _option(NETWORK, "What is not given is the preset's first: default, quick, as_posted.", "NAME")
+        str, option(NETWORK, "", "What is not given is the preset's first: default, quick, as_posted.", "NAME")
     ] = "default",
-    loss: Annotated[str | None, _option(NETWORK, "As mse, centre_point(size_weight=0). Default: mse.", "NAME")] = None,
-    initializer: Annotated[str | None, _option(NETWORK, "Any of Keras. Default: glorot_uniform.", "NAME")] = None,
+    loss: Annotated[str | None, option(NETWORK, "mse", "As mse, centre_point(size_weight=0).", "NAME")] = None,
+    initializer: Annotated[str | None, option(NETWORK, "glorot_uniform", "Any of Keras.", "NAME")] = None,
     optimizer: Annotated[
-        str | None, _option(NETWORK, "As adam:0.001. Default: adam:tuned, a rate for each loss.", "NAME")
+        str | None, option(NETWORK, "adam:tuned, a rate for each loss", "As adam:0.001.", "NAME")
     ] = None,
-    head: Annotated[str | None, _option(NETWORK, "corners (default), centre_size, ordered.", "NAME")] = None,
-    start: Annotated[str | None, _option(NETWORK, "First box: wide (default), zeros.", "NAME")] = None,
-    network: Annotated[
-        str | None, _option(NETWORK, "package.module:build is your own. Default: letter_box.", "NAME")
-    ] = None,
-    seed: Annotated[int | None, _number(NETWORK, 0, "Of weights, order and dropout. Default: 0.")] = None,
+    head: Annotated[str | None, option(NETWORK, "", "corners (default), centre_size, ordered.", "NAME")] = None,
+    start: Annotated[str | None, option(NETWORK, "", "First box: wide (default), zeros.", "NAME")] = None,
+    network: Annotated[str | None, option(NETWORK, "letter_box", "package.module:build is your own.", "NAME")] = None,
+    seed: Annotated[int | None, number(NETWORK, 0, "0", "Of weights, order and dropout.")] = None,
     overfit: Annotated[
         int | None,
-        _number(TRAINING, 1, "Learn so many training pictures by heart, without dropout, and say whether it can."),
+        number(TRAINING, 1, "", "Learn so many training pictures by heart, without dropout, and say whether it can."),
     ] = None,
     epochs: Annotated[
-        int | None, _number(TRAINING, 1, "Passes over the pictures. Default: 8; with --overfit at most 300.")
+        int | None, number(TRAINING, 1, "8; with --overfit at most 300", "Passes over the pictures.")
     ] = None,
-    batch_size: Annotated[int | None, _number(TRAINING, 1, "Pictures a step. Default: 100.")] = None,
+    batch_size: Annotated[int | None, number(TRAINING, 1, "100", "Pictures a step.")] = None,
     dropout: Annotated[
-        float | None, _option(TRAINING, "Share dropped, 0 to below 1. Default: 0.2, with --overfit 0.", "SHARE")
+        float | None, option(TRAINING, "0.2, with --overfit 0", "Share dropped, 0 to below 1.", "SHARE")
     ] = None,
     validation: Annotated[
-        int | None, _number(TRAINING, 1, "Validation pictures looked at after each epoch. Default: 1000.")
+        int | None, number(TRAINING, 1, "1000", "Validation pictures looked at after each epoch.")
     ] = None,
     patience: Annotated[
-        int | None, _number(TRAINING, 0, "Stop after so many epochs without a better mean IoU. Default: 0, never.")
+        int | None, number(TRAINING, 0, "0, never", "Stop after so many epochs without a better mean IoU.")
     ] = None,
     iou_threshold: Annotated[
-        float | None, _option(TRAINING, "IoU from which a box counts as right. Default: 0.5.", "IOU")
+        float | None, option(TRAINING, "0.5", "IoU from which a box counts as right.", "IOU")
     ] = None,
-    precision: Annotated[str | None, _option(TRAINING, "float32 (default), bfloat16.", "NAME")] = None,
-    threads: Annotated[int | None, _number(TRAINING, 0, "Of one operation. Default: 0, all usable cores.")] = None,
-    data: Annotated[str | None, _option(PICTURES, "Folder of an existing data set.", "DIR")] = None,
-    n: Annotated[int | None, _number(PICTURES, 10, "Pictures to draw, if not there. Default: 40000.", "--n")] = None,
-    data_seed: Annotated[int | None, _number(PICTURES, 0, "Seed of those pictures. Default: 0.")] = None,
+    precision: Annotated[str | None, option(TRAINING, "", "float32 (default), bfloat16.", "NAME")] = None,
+    threads: Annotated[int | None, number(TRAINING, 0, "0, all usable cores", "Of one operation.")] = None,
+    data: Annotated[str | None, option(PICTURES, "", "Folder of an existing data set.", "DIR")] = None,
+    n: Annotated[int | None, number(PICTURES, 10, "40000", "Pictures to draw, if not there.", "--n")] = None,
+    data_seed: Annotated[int | None, number(PICTURES, 0, "0", "Seed of those pictures.")] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -253,7 +242,7 @@ def _show_by_heart(console: Console, found: ByHeart) -> None:
     if found.advice:
         console.show("")
         console.show("Try:")
-    for number, each in enumerate(found.advice, start=1):
-        text = f"{number}. {each.do} {each.why}"
+    for place, each in enumerate(found.advice, start=1):
+        text = f"{place}. {each.do} {each.why}"
         console.show(textwrap.fill(text, width, subsequent_indent="   ", break_on_hyphens=False))
         console.show(f"   {cited(each.source)}")
