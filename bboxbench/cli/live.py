@@ -271,5 +271,5 @@ def run_words(row: Mapping[str, Any]) -> str:
         symptom = f", {row['symptom']}" if row.get("symptom") else ""
         said = f"{row['outcome']}{symptom}; box accuracy {row['box_accuracy']:.3f}"
     else:
-        said = f"failed; {row['error'][:200]}"
+        said = f"failed; {row['error'][:200].rstrip('.')}"
     return f"{row['loss']} {row['initializer']} seed {row['seed']}: {said}; {duration(row['seconds'])}"

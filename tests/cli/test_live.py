@@ -36,7 +36,7 @@ def planned() -> Plan:
 def finished(run: Run, state: str = "converged") -> dict[str, Any]:
     row = {"run_id": run.run_id, "seed": run.seed, **run.cell.row(), "seconds": 3.0, "symptom": "", "error": ""}
     if state == "failed":
-        return {**row, "status": "failed", "error": "ValueError: [bold] on purpose", "box_accuracy": None}
+        return {**row, "status": "failed", "error": "ValueError: [bold] on purpose.", "box_accuracy": None}
     return {**row, "status": "ok", "outcome": state, "box_accuracy": 0.95}
 
 
