@@ -38,7 +38,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with pytest.MonkeyPatch.context() as patch:
         # Timing this machine takes longer than this sweep.
-        patch.setattr(in_process, "estimate", lambda *_: Estimate(0.0, {}))
+        patch.setattr(in_process, "estimate_on", lambda *_: Estimate(0.0, {}))
         result = sweep_here(spec, tmp_path_factory.mktemp("browser") / "results")
     assert len(result.runs) == 12
     return result.folder / PAGE

@@ -35,7 +35,7 @@ OWN = f"{__name__}:build"
 @pytest.fixture(autouse=True)
 def not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test here asks how long a sweep takes."""
-    monkeypatch.setattr(in_process, "estimate", lambda *_, **__: Estimate(0, {}))
+    monkeypatch.setattr(in_process, "estimate_on", lambda *_, **__: Estimate(0, {}))
 
 
 def quick(**changes: Any) -> SweepSpec:

@@ -41,7 +41,7 @@ def test_a_page_that_cannot_be_made_is_one_warning_and_the_sweep_stands(
         raise RuntimeError("drawn\nwrong")
 
     monkeypatch.setattr(sweep, "write_page", fail)
-    monkeypatch.setattr(in_process, "estimate", lambda *_: Estimate(0.0, {}))
+    monkeypatch.setattr(in_process, "estimate_on", lambda *_: Estimate(0.0, {}))
     hearing = Hearing()
     result = sweep_here(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r", hearing)
     assert len(result.runs) == 1
@@ -61,7 +61,7 @@ def test_a_full_disk_is_told_from_a_page_that_cannot_be_made(
         raise CannotWrite("no space is left")
 
     monkeypatch.setattr(sweep, "write_page", full)
-    monkeypatch.setattr(in_process, "estimate", lambda *_: Estimate(0.0, {}))
+    monkeypatch.setattr(in_process, "estimate_on", lambda *_: Estimate(0.0, {}))
     with pytest.raises(CannotWrite, match="no space is left"):
         sweep_here(tiny(losses=["mse"], seeds=1, epochs=1), tmp_path / "r")
     assert (tmp_path / "r" / "runs.csv").exists()

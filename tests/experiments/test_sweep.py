@@ -39,7 +39,7 @@ TIMES = ["seconds"]
 def timed_where_a_plan_is_asked_for(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Timing this machine takes longer than these sweeps: only the tests of plans do it."""
     if "plan" not in request.node.name:
-        monkeypatch.setattr(in_process, "estimate", lambda *_: Estimate(0.0, {}))
+        monkeypatch.setattr(in_process, "estimate_on", lambda *_: Estimate(0.0, {}))
 
 
 def runs_of(folder: Path) -> pd.DataFrame:
