@@ -28,5 +28,5 @@ run() {
 # backend can break: references, odd boxes, gradients, traps, saving and what trains; PyTorch gets all.
 run torch tests/losses
 run jax tests/losses/test_loss_oracles.py tests/losses/test_loss_finiteness.py tests/losses/test_loss_classes.py \
-    tests/losses/test_loss_composition.py tests/losses/test_loss_wiou_mean.py tests/losses/test_loss_gradients.py \
-    tests/losses/test_loss_traps.py
+    tests/losses/test_loss_parameters.py tests/losses/test_loss_composition.py tests/losses/test_loss_wiou_mean.py \
+    tests/losses/test_loss_gradients.py tests/losses/test_loss_traps.py
