@@ -27,7 +27,7 @@ def import_scripts(*modules):
     return found
 
 
-page, pictures = import_scripts("losses_page", "losses_pictures")
+page, curves, pictures = import_scripts("losses_page", "losses_curves", "losses_pictures")
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_there_is_a_picture_of_every_loss_and_no_other():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_picture_shows_what_its_loss_computes(name):
-    assert differences(pictures.read_samples(IMAGES / f"{name}.png"), pictures.samples(name)) == [], "stale: make docs"
+    assert differences(pictures.read_samples(IMAGES / f"{name}.png"), curves.samples(name)) == [], "stale: make docs"
 
 
 def test_the_overview_shows_what_each_picture_shows():
@@ -71,15 +71,15 @@ def test_the_overview_shows_what_each_picture_shows():
 def test_a_picture_that_is_drawn_keeps_what_it_shows(tmp_path):
     pictures.draw("iou_unguarded", tmp_path / "drawn.png")
     kept = pictures.read_samples(tmp_path / "drawn.png")
-    assert differences(kept, pictures.samples("iou_unguarded")) == []
+    assert differences(kept, curves.samples("iou_unguarded")) == []
     assert {"inf", "nan"} <= {*kept["slide"]["value"], *kept["slide"]["gradient"]}, "what is not finite is kept, too"
 
 
 def test_a_stale_picture_is_seen(monkeypatch):
     kept = pictures.read_samples(IMAGES / "giou.png")
-    assert differences(kept, pictures.samples("diou"))
-    monkeypatch.setattr(pictures, "side_of", lambda name: 32.0)
-    assert differences(kept, pictures.samples("giou")) != []
+    assert differences(kept, curves.samples("diou"))
+    monkeypatch.setattr(curves, "side_of", lambda name: 32.0)
+    assert differences(kept, curves.samples("giou")) != []
     assert differences([1.0, "inf"], [1.0, 2.0])
     assert differences([1.0], [1.0, 1.0])
     assert differences({"a": 1.0}, {})
