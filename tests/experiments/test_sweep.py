@@ -1,3 +1,5 @@
+"""Sweeps that are stopped, gone on with, added to and refused."""
+
 from __future__ import annotations
 
 import importlib
@@ -10,36 +12,31 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
 import pytest
 from sweeps_here import sweep_here
 
-from bboxbench.boxes import to_pixels
-from bboxbench.data_gen import Dataset, DatasetSpec, generate, open_dataset
+from bboxbench.data_gen import Dataset, DatasetSpec, generate
 from bboxbench.errors import FolderConflict, InputError
-from bboxbench.experiments import tables
 from bboxbench.experiments.estimate import Estimate
 from bboxbench.experiments.execution import in_process
 from bboxbench.experiments.execution.in_process import InProcess
 from bboxbench.experiments.listener import Listener
-from bboxbench.experiments.outcomes import measure
 from bboxbench.experiments.own_loss import ORDINARY
 from bboxbench.experiments.plan import Run
 from bboxbench.experiments.recorded import read_sweep
 from bboxbench.experiments.results import read_predictions
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.summary import caption
-from bboxbench.experiments.sweep import SweepResult, plan_sweep
+from bboxbench.experiments.sweep import SweepResult
 
 TIMES = ["seconds"]
 
 
 @pytest.fixture(autouse=True)
-def timed_where_a_plan_is_asked_for(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Timing this machine takes longer than these sweeps: only the tests of plans do it."""
-    if "plan" not in request.node.name:
-        monkeypatch.setattr(in_process, "estimate_on", lambda *_: Estimate(0.0, {}))
+    monkeypatch.setattr(in_process, "estimate_on", lambda *_: Estimate(0.0, {}))
 
 
 def runs_of(folder: Path) -> pd.DataFrame:
@@ -61,75 +58,6 @@ class Counting(Listener):
 
     def warning(self, text: str) -> None:
         self.warnings.append(text)
-
-
-def test_every_run_is_a_row_with_the_documented_columns(undisturbed: SweepResult) -> None:
-    runs = pd.read_csv(undisturbed.folder / "runs.csv")
-    assert list(runs.columns) == list(tables.RUNS)
-    assert len(runs) == 4
-    assert runs["run_id"].is_unique
-    assert set(runs["status"]) == {"ok"}
-    assert set(runs["loss"]) == {"mse", "iou_unguarded"}
-    assert set(runs["n_train"]) == {12}
-    assert set(runs["n_test"]) == {20}
-
-
-@pytest.mark.parametrize(
-    ("name", "columns"),
-    [
-        ("distribution", tables.DISTRIBUTION),
-        ("comparisons", tables.COMPARISONS),
-        ("baselines", tables.BASELINES),
-        ("epochs", tables.EPOCHS),
-        ("iou_histogram", tables.IOU_HISTOGRAM),
-    ],
-)
-def test_every_table_has_the_documented_columns(undisturbed: SweepResult, name: str, columns: dict[str, str]) -> None:
-    assert list(pd.read_csv(undisturbed.folder / f"{name}.csv").columns) == list(columns)
-
-
-def test_the_bare_logarithm_diverges_where_mse_does_not(undisturbed: SweepResult) -> None:
-    runs = undisturbed.runs.set_index("loss")["outcome"]
-    assert set(runs["iou_unguarded"]) == {"diverged"}
-    assert "diverged" not in set(runs["mse"])
-
-
-def test_measures_can_be_made_again_from_the_kept_predictions(undisturbed: SweepResult) -> None:
-    row = undisturbed.runs[undisturbed.runs["loss"] == "mse"].iloc[0]
-    dataset = open_dataset(json.loads((undisturbed.folder / "sweep.json").read_text())["spec"]["data"])
-    boxes = to_pixels(read_predictions(undisturbed.folder, row["run_id"]), 200, 100)
-    again = measure(dataset.boxes("test"), boxes, 200, 100)
-    # Predictions are kept as float16: a tenth of a pixel at 200.
-    assert again.mean_iou == pytest.approx(row["mean_iou"], abs=5e-3)
-    assert again.edge_error_px == pytest.approx(row["edge_error_px"], abs=0.1)
-
-
-def test_the_histogram_counts_every_test_picture_once(undisturbed: SweepResult) -> None:
-    histogram = pd.read_csv(undisturbed.folder / "iou_histogram.csv")
-    assert set(histogram.groupby("run_id")["count"].sum()) == {20}
-    assert set(histogram.groupby("run_id").size()) == {20}
-
-
-def test_the_sweep_file_says_how_it_was_made(undisturbed: SweepResult) -> None:
-    content = json.loads((undisturbed.folder / "sweep.json").read_text(encoding="utf-8"))
-    assert content["settings"]["epochs"] == 2
-    assert content["settings"]["dataset_sha256"] == undisturbed.runs["dataset_sha256"].iloc[0]
-    assert content["spec_sha256"] == undisturbed.runs["spec_sha256"].iloc[0]
-    assert {"tensorflow", "keras", "numpy"} <= set(content["environment"]["packages"])
-
-
-def test_the_figure_is_a_picture(undisturbed: SweepResult) -> None:
-    from PIL import Image
-
-    with Image.open(undisturbed.folder / "report" / "box_accuracy.png") as picture:
-        assert picture.width > 500
-        assert len(picture.convert("RGB").getcolors(maxcolors=100_000) or []) > 10
-
-
-def test_baselines_are_blind(undisturbed: SweepResult) -> None:
-    assert set(undisturbed.baselines["baseline"]) == {"mean", "median"}
-    assert set(undisturbed.baselines["outcome"]) == {"blind"}
-    assert set(undisturbed.baselines["symptom"]) == {"constant"}
 
 
 def test_a_sweep_stopped_and_taken_up_again_ends_like_an_undisturbed_one(
@@ -355,50 +283,6 @@ def test_the_letters_are_drawn_first_if_they_are_not_there(tiny: Any, empty_fold
     assert heard[-1] == (20, 20)
     assert (empty_folder / "data" / "letters-n20-seed0" / "dataset.json").exists()
     assert result.folder.parent == Path("results")
-
-
-def test_a_plan_counts_and_estimates_and_writes_nothing(tiny: Any, empty_folder: Path) -> None:
-    plan = plan_sweep(tiny(data="", n=100, seeds=5))
-    assert (plan.runs, plan.finished, plan.n_train, plan.n_validation, plan.n_test) == (10, 0, 30, 20, 50)
-    (cost,) = plan.estimate.engines.values()
-    assert cost.networks == 2
-    assert min(cost.start, cost.step, cost.picture, cost.memory) > 0
-    # Two epochs of 5 batches and 20 looks at a picture, then 50 test pictures: for each of 10 runs.
-    assert plan.estimate.seconds == pytest.approx(10 * (cost.start + 10 * cost.step + 90 * cost.picture))
-    assert list(empty_folder.iterdir()) == []
-
-
-def test_a_plan_times_each_engine_that_has_runs(tiny: Any, empty_folder: Path) -> None:
-    plan = plan_sweep(tiny(data="", n=100, seeds=1, losses=["mse"], optimizers=["adam:0.001", "lamb:0.001"]))
-    costs = plan.estimate.engines
-    assert set(costs) == {"lockstep", "fit"}
-    assert costs["fit"].memory == 0
-    assert plan.estimate.seconds == pytest.approx(
-        sum(cost.run_seconds(plan.spec, 30, 20, 50) for cost in costs.values())
-    )
-
-
-def test_a_plan_counts_what_is_finished_and_refuses_what_the_sweep_would(tiny: Any, undisturbed: SweepResult) -> None:
-    assert plan_sweep(tiny(), undisturbed.folder).finished == 4
-    assert plan_sweep(tiny(), undisturbed.folder).estimate == Estimate(0.0, {})
-    assert plan_sweep(tiny(seeds=3), undisturbed.folder).finished == 4
-    with pytest.raises(FolderConflict, match="epochs"):
-        plan_sweep(tiny(epochs=9), undisturbed.folder)
-
-
-def test_quantiles_are_over_all_runs_and_failed_ones_count_zero() -> None:
-    base = dict.fromkeys(tables.CELL, "x")
-    rows = [
-        {**base, "seed": seed, "status": "ok", "outcome": "converged", "symptom": "", "box_accuracy": a, "mean_iou": a}
-        for seed, a in enumerate((0.9, 1.0))
-    ]
-    rows.append({**base, "seed": 2, "status": "failed"})
-    frame = tables.distribution_table(tables.runs_table([{"row": row} for row in rows]))
-    cell = frame.iloc[0]
-    assert (cell["runs"], cell["converged"], cell["failed"]) == (3, 2, 1)
-    assert (cell["box_accuracy_min"], cell["box_accuracy_median"], cell["box_accuracy_max"]) == (0.0, 0.9, 1.0)
-    assert cell["converged_rate"] == pytest.approx(2 / 3)
-    assert np.isnan(cell["keras_accuracy_median"])
 
 
 def test_an_error_of_whoever_listens_ends_the_sweep_and_no_run_is_called_failed(tiny: Any, tmp_path: Path) -> None:
