@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bboxbench.errors import CannotRead, FolderConflict, InputError, read_errors, write_errors
+from bboxbench.errors import FolderConflict, InputError, write_errors
 from bboxbench.experiments.journal import Journal, each_record
+from bboxbench.experiments.known_folder import read_known
 from bboxbench.experiments.rules import RULES
 from bboxbench.experiments.spec import AXES, SweepSpec
-from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, remove_unfinished, write_atomically
+from bboxbench.files import claim_folder, file_sha256, make_folder, remove_unfinished, write_atomically
 
 __all__ = [
     "SCHEMA",
@@ -40,8 +41,6 @@ SCHEMA = 1
 MANIFEST, JOURNAL, LOGS = "sweep.json", "journal.jsonl", "logs"
 PROGRESS = "progress.json"
 """How far a running sweep is, renewed every few seconds: see `bboxbench.experiments.progress`."""
-TEMPORARY = f".{MANIFEST}.tmp"
-"""How the name of a sweep.json begins that was not finished."""
 
 
 class ResultsFolder:
@@ -209,33 +208,18 @@ def _found(path: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
 
     Settings without the data set's hash are of one that is not drawn yet.
     """
-    manifest = path / MANIFEST
-    with write_errors(path):
-        names = sorted(each.name for each in path.iterdir()) if path.is_dir() else []
-    if MANIFEST not in names:
-        if foreign := [name for name in names if name != LOCK_NAME and not name.startswith(TEMPORARY)]:
-            raise FolderConflict(
-                f"Expected an empty folder or a sweep's. {path} holds {foreign[0]} and no {MANIFEST}; "
-                "choose another folder with --out."
-            )
+    found = read_known(
+        path, MANIFEST, "a sweep's", SCHEMA, lambda content: (dict(content["spec"]), dict(content.get("runs", {})))
+    )
+    if found is None:
         return None
-    try:
-        with read_errors(manifest):
-            text = manifest.read_text(encoding="utf-8")
-        found = json.loads(text)
-        schema, there, _ = found["schema"], dict(found["settings"]), (dict(found["spec"]), dict(found.get("runs", {})))
-    except CannotRead:
-        raise
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{manifest} is damaged. Restore it, or choose another folder with --out.") from error
-    if schema != SCHEMA:
-        raise FolderConflict(f"{manifest} has schema {schema}, this version reads {SCHEMA}. Update bboxbench.")
+    there = dict(found["settings"])
     here = {**settings, "dataset_sha256": settings["dataset_sha256"] or there.get("dataset_sha256")}
     if changes := differences(there, here):
         raise FolderConflict(
             f"{path} holds a sweep with {changes}. Use the same settings, or another folder with --out."
         )
-    return dict(found)
+    return found
 
 
 def differences(there: dict[str, Any], here: dict[str, Any], word: str = "now") -> str:

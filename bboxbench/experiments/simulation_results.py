@@ -22,13 +22,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bboxbench.errors import CannotRead, FolderConflict, InputError, read_errors, write_errors
+from bboxbench.errors import FolderConflict, InputError, read_errors
 from bboxbench.experiments.environment import environment
+from bboxbench.experiments.known_folder import read_known
 from bboxbench.experiments.simulation import Simulated, SimulatedLoss, resolve_loss, simulate
 from bboxbench.experiments.simulation_cases import CASES_PER_POINT, SimulationSpec
 from bboxbench.experiments.simulation_figures import curves_figure, surface_figure
 from bboxbench.experiments.simulation_listener import SimulationListener
-from bboxbench.files import LOCK_NAME, claim_folder, make_folder, write_atomically
+from bboxbench.files import claim_folder, make_folder, write_atomically
 
 __all__ = ["CURVES", "SUMMARY", "SURFACE", "SimulationResult", "run_simulation"]
 
@@ -157,27 +158,10 @@ def _open(folder: Path, spec: SimulationSpec, names: list[str]) -> Iterator[list
 
 def _found(folder: Path, spec: SimulationSpec) -> dict[str, Any] | None:
     """The content of the folder's simulation.json, None where there is none; raises unless it has these settings."""
-    manifest = folder / MANIFEST
-    with write_errors(folder):
-        names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
-    if MANIFEST not in names:
-        if foreign := [name for name in names if name != LOCK_NAME and not name.startswith(TEMPORARY)]:
-            raise FolderConflict(
-                f"Expected an empty folder or a simulation's. {folder} holds {foreign[0]} and no {MANIFEST}; "
-                "choose another folder with --out."
-            )
+    found = read_known(folder, MANIFEST, "a simulation's", SCHEMA, lambda content: list(content["losses"]))
+    if found is None:
         return None
-    try:
-        with read_errors(manifest):
-            text = manifest.read_text(encoding="utf-8")
-        found = json.loads(text)
-        schema, there, _ = found["schema"], dict(found["settings"]), list(found["losses"])
-    except CannotRead:
-        raise
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{manifest} is damaged. Restore it, or choose another folder with --out.") from error
-    if schema != SCHEMA:
-        raise FolderConflict(f"{manifest} has schema {schema}, this version reads {SCHEMA}. Update bboxbench.")
+    there = dict(found["settings"])
     here = spec.settings()
     differing = [name for name in sorted({*there, *here}) if there.get(name) != here.get(name)]
     if differing:
@@ -185,7 +169,7 @@ def _found(folder: Path, spec: SimulationSpec) -> dict[str, Any] | None:
         raise FolderConflict(
             f"{folder} holds a simulation with {changes}. Use the same settings, or another folder with --out."
         )
-    return dict(found)
+    return found
 
 
 def _file(folder: Path, name: str) -> Path:
