@@ -60,7 +60,8 @@ def generate(
     """
     from bboxbench.data_gen import DatasetSpec
     from bboxbench.data_gen import generate as draw
-    from bboxbench.data_gen.spec import PRESETS, parse_sizes
+    from bboxbench.data_gen.presets import PRESETS
+    from bboxbench.data_gen.spec_checks import parse_sizes
     from bboxbench.errors import unknown_name
 
     if preset not in PRESETS:

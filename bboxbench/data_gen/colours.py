@@ -10,7 +10,17 @@ from PIL import Image
 
 from bboxbench.data_gen.draws import below
 
-__all__ = ["BLACK", "WHITE", "Colour", "contrasting_pair", "hexadecimal", "luma", "luma_of_images"]
+__all__ = [
+    "BLACK",
+    "WHITE",
+    "Colour",
+    "contrasting_ink",
+    "contrasting_pair",
+    "hexadecimal",
+    "luma",
+    "luma_of_images",
+    "random_colour",
+]
 
 Colour = tuple[int, int, int]
 """Red, green, blue, each 0..255."""
@@ -50,6 +60,27 @@ def contrasting_pair(stream: Iterator[int], min_contrast: int) -> tuple[Colour, 
         first, second = (pair[0], pair[1], pair[2]), (pair[3], pair[4], pair[5])
         if abs(luma(first) - luma(second)) >= min_contrast:
             return first, second
+
+
+def random_colour(stream: Iterator[int]) -> Colour:
+    """A colour, uniform among all, for one random word."""
+    red, green, blue = below(1 << 24, next(stream)).to_bytes(3, "big")
+    return red, green, blue
+
+
+def contrasting_ink(stream: Iterator[int], darkest: int, lightest: int, min_contrast: int) -> Colour:
+    """A colour, uniform among all whose `luma` is ``min_contrast`` or more below ``darkest`` or above ``lightest``.
+
+    Args:
+        stream: random words, of which one is used up for every colour that is tried.
+        darkest: least luma of the background, 0..255.
+        lightest: largest luma of it; on one side at least there must be room for an ink.
+        min_contrast: 1..160.
+    """
+    while True:
+        ink = random_colour(stream)
+        if luma(ink) <= darkest - min_contrast or luma(ink) >= lightest + min_contrast:
+            return ink
 
 
 def hexadecimal(colour: Colour) -> str:

@@ -14,21 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.boxes import relative_boxes
+from bboxbench.data_gen.attributes import sample_of
 from bboxbench.data_gen.classes import class_names
-from bboxbench.data_gen.colours import Colour, luma_of_images
+from bboxbench.data_gen.colours import luma_of_images
 from bboxbench.data_gen.manifest import TABLE, Manifest, finish_command, read_manifest
 from bboxbench.data_gen.normalisation import LEVELS, normalise
 from bboxbench.data_gen.packing import Arrays, array_sha256
 from bboxbench.data_gen.samples import Sample
-from bboxbench.data_gen.shards import (
-    ARRAY_NAMES,
-    SHARD_ROWS,
-    read_arrays,
-    shard_file,
-    shard_rows,
-    split_ranges,
-)
+from bboxbench.data_gen.shards import SHARD_ROWS, read_arrays, shard_file, shard_rows
 from bboxbench.data_gen.spec import DatasetSpec
+from bboxbench.data_gen.splits import split_ranges
 from bboxbench.data_gen.workers import usable_cores
 from bboxbench.errors import InputError, read_errors, unknown_name
 
@@ -144,17 +139,8 @@ class Dataset:
         for index in indices:
             number, row = divmod(index, SHARD_ROWS)
             if number != held:
-                held, arrays = number, self._verified(number, ARRAY_NAMES)
-            yield Sample(
-                index,
-                arrays["images"][row],
-                arrays["boxes"][row],
-                chr(arrays["codepoints"][row]),
-                self.spec.fonts[arrays["fonts"][row]],
-                int(arrays["sizes"][row]),
-                _colour(arrays["inks"][row]),
-                _colour(arrays["backgrounds"][row]),
-            )
+                held, arrays = number, self._verified(number, None)
+            yield sample_of(self.spec, arrays, row, index)
 
     def tf_dataset(self, split: str, batch_size: int = 100) -> Any:
         """A split as a ``tf.data.Dataset`` of batches like `arrays`, in the order of the indices, not shuffled.
@@ -223,7 +209,7 @@ class Dataset:
                 pass
         return result
 
-    def _verified(self, number: int, names: tuple[str, ...]) -> Arrays:
+    def _verified(self, number: int, names: tuple[str, ...] | None) -> Arrays:
         path = self.folder / shard_file(number)
         try:
             arrays = read_arrays(path, self.spec, number, names)
@@ -236,11 +222,6 @@ class Dataset:
                     f"Restore it: {finish_command(self.spec, self.folder)}"
                 )
         return arrays
-
-
-def _colour(values: npt.NDArray[np.uint8]) -> Colour:
-    red, green, blue = values.tolist()
-    return red, green, blue
 
 
 def _ordered(pool: ThreadPoolExecutor, function: Callable[[int], None], numbers: range) -> Iterator[None]:

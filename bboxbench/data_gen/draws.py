@@ -9,13 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
-__all__ = ["MAX_SEED", "SAMPLE", "below", "words"]
+__all__ = [
+    "BACKGROUND",
+    "MAX_SEED",
+    "NOISE",
+    "SAMPLE",
+    "STEPS",
+    "TEXTURE",
+    "below",
+    "between",
+    "octets",
+    "words",
+]
 
 MAX_SEED = 2**63 - 1
 
-SAMPLE = 1
-"""The purpose under which samples are drawn. A second use of a seed needs a number of its own."""
+SAMPLE, BACKGROUND, TEXTURE, NOISE = 1, 2, 3, 4
+"""The purposes under which a seed is used, each with a number of its own, so that what is behind a glyph can be drawn
+again without it."""
+
+STEPS = 1000
+"""Steps to a unit in which amounts are drawn: a float32 keeps them, and three decimals write them."""
 
 _BLOCK = 32
 
@@ -33,3 +49,16 @@ def words(seed: int, purpose: int, index: int) -> Iterator[int]:
 def below(bound: int, word: int) -> int:
     """An integer in [0, bound) from one word, by multiply and shift; its bias is below ``bound / 2**64``."""
     return (word * bound) >> 64
+
+
+def between(least: float, most: float, word: int) -> float:
+    """An amount in [least, most] from one word, in steps of 1/`STEPS`; both ends belong to it."""
+    first, last = round(least * STEPS), round(most * STEPS)
+    return (first + below(last - first + 1, word)) / STEPS
+
+
+def octets(seed: int, purpose: int, index: int, count: int) -> npt.NDArray[np.uint8]:
+    """Random octets, uint8 (count,), the same for the same three numbers: those of `words`, each lowest octet first."""
+    bits = np.random.Philox(key=np.array([seed, purpose], np.uint64), counter=np.array([0, 0, 0, index], np.uint64))
+    raw = bits.random_raw(-(-count // 8)).astype("<u8", copy=False)
+    return raw.view(np.uint8)[:count]

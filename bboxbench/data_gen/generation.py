@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from bboxbench.data_gen.attributes import columns_of
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.manifest import (
     MANIFEST,
@@ -22,7 +23,6 @@ from bboxbench.data_gen.manifest import (
 )
 from bboxbench.data_gen.packing import Arrays, array_sha256, pack
 from bboxbench.data_gen.shards import (
-    COLUMNS,
     SHARD_ROWS,
     csv_rows,
     draw_shard,
@@ -65,6 +65,7 @@ def generate(
             or more.
         CannotWrite: no space, no permission.
     """
+    spec.check_sources()
     return write_dataset(spec, folder, "bboxbench.data_gen.generation:draw_and_write", {}, workers, on_progress)
 
 
@@ -175,7 +176,7 @@ def _write_all(
     try:
         # Bit by bit, in the order of the shards: all rows of a large data set are more than a small memory holds.
         with writing_atomically(folder / TABLE) as table, closing(made):
-            lines = ",".join(COLUMNS) + "\n"
+            lines = ",".join(columns_of(spec)) + "\n"
             for shard, result in made:
                 lines += result.pop("csv")
                 digest.update(lines.encode())
@@ -231,8 +232,8 @@ def keep_shard(spec: DatasetSpec, folder: str, shard: int, arrays: Arrays) -> di
 
 @lru_cache(maxsize=1)
 def _spec(text: str) -> DatasetSpec:
-    """The spec of a worker's task, checked once and not again for every shard."""
-    return DatasetSpec.from_dict(json.loads(text))
+    """The spec of a worker's task, made once and not again for every shard; it was checked before the work began."""
+    return DatasetSpec.recorded(json.loads(text))
 
 
 def _holds(path: Path, spec: DatasetSpec, shard: int, hashes: dict[str, str]) -> bool:

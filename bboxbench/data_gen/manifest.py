@@ -14,9 +14,12 @@ import PIL
 from PIL import features
 
 from bboxbench import __version__
+from bboxbench.data_gen.attributes import arrays_of
 from bboxbench.data_gen.fonts import font_path, font_sha256
-from bboxbench.data_gen.shards import ARRAY_NAMES, SHARD_ROWS, shard_file, shard_rows, split_ranges
-from bboxbench.data_gen.spec import LETTERS_SIZES, DatasetSpec
+from bboxbench.data_gen.presets import LETTERS_SIZES
+from bboxbench.data_gen.shards import SHARD_ROWS, shard_file, shard_rows
+from bboxbench.data_gen.spec import DatasetSpec
+from bboxbench.data_gen.splits import split_ranges
 from bboxbench.errors import InputError, read_errors
 
 __all__ = ["MANIFEST", "TABLE", "UNFINISHED", "Manifest", "finish_command", "read_manifest", "read_unfinished"]
@@ -24,12 +27,8 @@ __all__ = ["MANIFEST", "TABLE", "UNFINISHED", "Manifest", "finish_command", "rea
 MANIFEST, UNFINISHED, TABLE = "dataset.json", "unfinished.json", "boxes.csv"
 
 KIND = "bboxbench dataset"
-SCHEMA = 1
-
-INK_RULE = (
-    "The box is the tightest box round every pixel whose colour differs from the background's, after blending; pixel "
-    "edges, half-open, origin top left."
-)
+SCHEMA = 2
+"""Version 1 had plain backgrounds only; what it says is read as it was meant."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,9 @@ class Manifest:
 
         Neither how the arrays were packed nor how the spec was written enters it.
         """
-        hashes = [[shard["arrays"][name] for name in ARRAY_NAMES] for shard in self.shards]
-        return hashlib.sha256(json.dumps([list(ARRAY_NAMES), hashes]).encode()).hexdigest()
+        names = list(arrays_of(self.spec))
+        hashes = [[shard["arrays"][name] for name in names] for shard in self.shards]
+        return hashlib.sha256(json.dumps([names, hashes]).encode()).hexdigest()
 
     def to_json(self) -> str:
         """The text of ``dataset.json``."""
@@ -70,8 +70,11 @@ class Manifest:
             "seed": spec.seed,
             "spec": spec.to_dict(),
             "splits": {name: [rows.start, rows.stop] for name, rows in split_ranges(spec.n).items()},
-            "ink_rule": INK_RULE,
-            "fonts": [{"name": n, "file": font_path(n).name, "sha256": font_sha256(n)} for n in spec.fonts],
+            "ink_rule": ink_rule(spec),
+            "fonts": [
+                {"name": name, "file": font_path(face).name, "sha256": font_sha256(face)}
+                for name, face in zip(spec.fonts, spec.faces, strict=True)
+            ],
             "versions": {
                 "bboxbench": __version__,
                 "python": platform.python_version(),
@@ -84,6 +87,25 @@ class Manifest:
             "shards": self.shards,
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def ink_rule(spec: DatasetSpec) -> str:
+    """What a box of this data set is exact about, in words, with what each effect means for it."""
+    levels = "" if spec.ink_threshold == 1 else f", by {spec.ink_threshold} levels of 255 or more in some channel,"
+    where = "the background's" if spec.bare else "that of the same picture drawn without its glyph"
+    rule = [
+        f"The box is the tightest box round every pixel whose colour differs{levels} from {where}, after blending; "
+        "pixel edges, half-open, origin top left."
+    ]
+    if spec.moved:
+        rule.append("A glyph that is turned, stretched, slanted or moved off the pixel grid counts as it is then.")
+    if spec.blur:
+        rule.append("Blur spreads a glyph: that counts as far as it differs so much, and none of it is cut off.")
+    if spec.noise:
+        rule.append("Noise is the same with and without the glyph, so it is no ink; it hides what is cut to 0 or 255.")
+    if spec.masks:
+        rule.append("The mask is these pixels; in the class map those covered by less than three quarters are 255.")
+    return " ".join(rule)
 
 
 def unfinished_json(spec: DatasetSpec) -> str:
@@ -165,12 +187,13 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"{path} lacks its list of shards or its hash of {TABLE}; it was changed.")
     if len(shards) != -(-spec.n // SHARD_ROWS):
         raise InputError(f"{path} lists {len(shards)} shards where {spec.n} samples need {-(-spec.n // SHARD_ROWS)}.")
+    names = arrays_of(spec)
     for number, shard in enumerate(shards):
         rows = shard_rows(spec, number)
         # The file's name is ours to know, so a changed manifest cannot lead the reader elsewhere.
         good = isinstance(shard, dict) and shard.get("file") == shard_file(number)
         good = good and shard.get("rows") == [rows.start, rows.stop] and isinstance(shard.get("arrays"), dict)
-        good = good and all(isinstance(shard["arrays"].get(name), str) for name in ARRAY_NAMES)
+        good = good and all(isinstance(shard["arrays"].get(name), str) for name in names)
         if not good:
             raise InputError(f"{path} does not describe {shard_file(number)} as it should; it was changed.")
     manifest = Manifest(spec, shards, table["sha256"])
@@ -184,6 +207,6 @@ def _spec(content: dict[str, Any], path: Path) -> DatasetSpec:
     if not isinstance(values, dict):
         raise InputError(f"Expected a spec in {path}, received {values!r}.")
     try:
-        return DatasetSpec.from_dict(values)
+        return DatasetSpec.recorded(values)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

@@ -4,90 +4,121 @@ from __future__ import annotations
 
 import hashlib
 import json
-import operator
-import re
-from dataclasses import asdict, dataclass, fields, replace
-from functools import lru_cache
+from dataclasses import InitVar, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
+from bboxbench.data_gen import spec_checks as checks
 from bboxbench.data_gen.draws import MAX_SEED
-from bboxbench.data_gen.fonts import font_path
-from bboxbench.data_gen.glyphs import check_glyphs, ink_mask
+from bboxbench.data_gen.fonts import FontFile
+from bboxbench.data_gen.photographs import pictures_sha256
+from bboxbench.data_gen.presets import PRESETS
 from bboxbench.errors import InputError, unknown_name
 
-__all__ = ["BACKGROUNDS", "LETTERS", "LETTERS_FONTS", "LETTERS_SIZES", "PRESETS", "DatasetSpec", "parse_sizes"]
-
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-LETTERS_FONTS = ("DejaVuSansMono", "DejaVuSansMono-Bold")
-"""Faces without narrow letters: where an l is 3 px wide, 2 px of error cost an IoU of 0.5 by themselves."""
-
-LETTERS_SIZES = (48, 64)
-"""Smallest and largest size of the preset, in pixels per em, both included."""
-
-PRESETS = ("letters",)
-
-BACKGROUNDS = ("plain", "white")
-"""What is behind the glyph. ``plain`` is one random colour a picture; on ``white`` the ink is black."""
+__all__ = ["DatasetSpec"]
 
 MAX_N = 100_000_000
-MAX_SIDE = 4096
-MIN_SIZE = 8
-MAX_CONTRAST = 160
+
+_WHOLE = {
+    "n": (1, MAX_N),
+    "seed": (0, MAX_SEED),
+    "width": (1, checks.MAX_SIDE),
+    "height": (1, checks.MAX_SIDE),
+    "min_contrast": (1, 160),
+    "ink_threshold": (1, 64),
+}
+"""Fields that are whole numbers, and their bounds."""
+
+_AMOUNTS = {"rotation": 180.0, "shear": 60.0, "shift": 0.5, "blur": 20.0, "noise": 100.0}
+"""The most that may be asked for of each effect; the least is 0."""
+
+_CLASSES = 254
+"""Numbers of a class map: 0 is the background, 255 what is ignored."""
+
+
+class _OfPreset:
+    """Stands for a field that is not given, and shows as such in a signature."""
+
+    def __repr__(self) -> str:
+        return "<of the preset>"
+
+
+_OF_PRESET: Any = _OfPreset()
 
 
 @dataclass(frozen=True)
 class DatasetSpec:
     """Everything that decides the pixels. Two equal specs give equal data sets, bit by bit.
 
+    A field that is not given is that of the preset.
+
     Args:
-        preset: the named recipe it began from, one of `PRESETS`.
+        preset: the named recipe it begins from, one of `PRESETS`.
         n: number of samples, 1 or more.
         seed: 0 to 2**63 - 1.
         width: of the pictures, in pixels.
         height: of the pictures, in pixels.
         glyphs: the characters, each once; all are equally likely.
-        fonts: names of faces, each once; all are equally likely. See `bboxbench.data_gen.fonts.FONT_NAMES`.
+        fonts: names of faces (`bboxbench.data_gen.fonts.FONT_NAMES`) or paths of font files, each once; all are equally
+            likely. A file is known by its name without folder and ending from then on.
         sizes: smallest and largest size in pixels per em, both included; all between are equally likely.
-        background: one of `BACKGROUNDS`.
+        background: one of `bboxbench.data_gen.spec_checks.BACKGROUNDS`, or several, of which each picture takes one.
         min_contrast: least difference in luma between ink and background, 1 to 160 of 255.
+        font_files: the font files among ``fonts``, by name and content. They are found out; a manifest gives them.
+        pictures: folder of pictures for the background ``pictures``; where it lies is no part of what the spec is.
+        pictures_sha256: what is in it. It is found out; a manifest gives it.
+        rotation: a glyph is turned by up to so many degrees either way, 0 to 180.
+        scale: smallest and largest factor of a glyph's width and of its height, each of its own, 0.1 to 10.
+        shear: a glyph leans by up to so many degrees either way, 0 to 60.
+        shift: a glyph is moved off the pixel grid by up to so many pixels either way, in x and y, 0 to 0.5.
+        blur: the glyph is out of focus by a Gaussian of up to so many pixels, 0 to 20.
+        noise: each channel of each pixel gets normal noise of up to this standard deviation in levels, 0 to 100.
+        ink_threshold: how many levels of 0..255 a pixel must differ by, in some channel, from the same picture without
+            its glyph to be ink, 1 to 64.
+        masks: whether the data set has a mask of the ink and a class map of every picture.
+        checked: whether fonts and pictures are looked at, too; else only the form of the values is.
 
     Raises:
         InputError: a value cannot be used, a font lacks a glyph, or a glyph cannot fit the picture with its whole ink.
     """
 
     preset: str = "letters"
-    n: int = 40_000
-    seed: int = 0
-    width: int = 200
-    height: int = 100
-    glyphs: str = LETTERS
-    fonts: tuple[str, ...] = LETTERS_FONTS
-    sizes: tuple[int, int] = LETTERS_SIZES
-    background: str = "plain"
-    min_contrast: int = 64
+    n: int = _OF_PRESET
+    seed: int = _OF_PRESET
+    width: int = _OF_PRESET
+    height: int = _OF_PRESET
+    glyphs: str = _OF_PRESET
+    fonts: tuple[str, ...] = _OF_PRESET
+    sizes: tuple[int, int] = _OF_PRESET
+    background: tuple[str, ...] = _OF_PRESET
+    min_contrast: int = _OF_PRESET
+    font_files: tuple[FontFile, ...] = _OF_PRESET
+    pictures: str = field(default=_OF_PRESET, compare=False)
+    pictures_sha256: str = _OF_PRESET
+    rotation: float = _OF_PRESET
+    scale: tuple[float, float] = _OF_PRESET
+    shear: float = _OF_PRESET
+    shift: float = _OF_PRESET
+    blur: float = _OF_PRESET
+    noise: float = _OF_PRESET
+    ink_threshold: int = _OF_PRESET
+    masks: bool = _OF_PRESET
+    checked: InitVar[bool] = True
 
-    def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
+    def __post_init__(self, checked: bool) -> None:
+        if not isinstance(self.preset, str) or self.preset not in PRESETS:
             raise unknown_name("preset", str(self.preset), PRESETS)
-        if self.background not in BACKGROUNDS:
-            raise unknown_name("background", str(self.background), BACKGROUNDS)
-        for name, least, most in (
-            ("n", 1, MAX_N),
-            ("seed", 0, MAX_SEED),
-            ("width", 1, MAX_SIDE),
-            ("height", 1, MAX_SIDE),
-            ("min_contrast", 1, MAX_CONTRAST),
-        ):
-            object.__setattr__(self, name, _whole(name, getattr(self, name), least, most))
-        object.__setattr__(self, "sizes", _sizes(self.sizes))
-        object.__setattr__(self, "fonts", _fonts(self.fonts))
-        _check_glyphs(self.glyphs)
-        _check_that_all_fit(self.glyphs, self.fonts, self.sizes, self.width, self.height)
+        for name, value in PRESETS[self.preset].items():
+            if getattr(self, name) is _OF_PRESET:
+                object.__setattr__(self, name, value)
+        for name, value in _in_form(self).items():
+            object.__setattr__(self, name, value)
+        if checked:
+            checks.check_that_all_fit(self.glyphs, self.faces, self.sizes, self.width, self.height)
 
     @classmethod
     def letters(cls, n: int = 40_000, seed: int = 0, **changes: Any) -> DatasetSpec:
-        """The default recipe: A-Z and a-z in `LETTERS_FONTS`, 48 to 64 px, plain colours, pictures of 200 x 100.
+        """The default recipe: A-Z and a-z in two faces, 48 to 64 px, plain colours, pictures of 200 x 100.
 
         Args:
             n: number of samples.
@@ -100,19 +131,49 @@ class DatasetSpec:
     def folder_name(self) -> str:
         """A name that tells what is inside; a short hash stands behind it where the spec departs from its preset."""
         name = f"{self.preset}-n{self.n}-seed{self.seed}"
-        if self == DatasetSpec(preset=self.preset, n=self.n, seed=self.seed):
+        if self.as_preset:
             return name
-        canonical = json.dumps(self.to_dict(), sort_keys=True)
+        canonical = json.dumps(self._identity(), sort_keys=True)
         return f"{name}-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
 
     @property
+    def as_preset(self) -> bool:
+        """Whether nothing but ``n`` and ``seed`` is of its own."""
+        return all(getattr(self, name) == value for name, value in PRESETS[self.preset].items() if name not in _COUNTS)
+
+    @cached_property
+    def faces(self) -> tuple[str, ...]:
+        """What `bboxbench.data_gen.fonts` knows each of ``fonts`` by: its name, or the path of its file."""
+        files = {file.name: file.path for file in self.font_files}
+        return tuple(files.get(name, name) for name in self.fonts)
+
+    @cached_property
+    def moved(self) -> bool:
+        """Whether glyphs are turned, stretched, slanted or moved off the pixel grid."""
+        return bool(self.rotation or self.shear or self.shift) or self.scale != (1.0, 1.0)
+
+    @cached_property
+    def bare(self) -> bool:
+        """Whether a glyph stands straight and sharp on one colour, and nothing else is done to the picture."""
+        one = self.background in (("plain",), ("white",))
+        return one and not self.moved and not self.blur and not self.noise and self.ink_threshold == 1
+
+    @cached_property
     def one_colour(self) -> bool:
         """Whether all pixels outside a picture's box have one colour."""
-        return self.background in ("plain", "white")
+        plain = set(self.background) <= {"plain", "white"}
+        return plain and not self.noise and self.ink_threshold == 1
 
     def to_dict(self) -> dict[str, Any]:
-        """The spec in JSON's own types."""
-        return {**asdict(self), "fonts": list(self.fonts), "sizes": list(self.sizes)}
+        """The spec in JSON's own types; fields that came with a later version only where they say something."""
+        values = {name: _plain(getattr(self, name)) for name in _FIELDS}
+        values["background"] = self.background[0] if len(self.background) == 1 else list(self.background)
+        values["font_files"] = [file.to_dict() for file in self.font_files]
+        return {
+            name: value
+            for name, value in values.items()
+            if name in _FIRST or getattr(self, name) != PRESETS["letters"][name] or name in _departures(self.preset)
+        }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DatasetSpec:
@@ -121,96 +182,89 @@ class DatasetSpec:
         Raises:
             InputError: a key is unknown, or a value cannot be used.
         """
-        known = [field.name for field in fields(cls)]
-        for key in values:
-            if key not in known:
-                raise unknown_name("field of a data set's spec", str(key), known)
-        return cls(**values)
+        return cls(**_known(values))
+
+    @classmethod
+    def recorded(cls, values: dict[str, Any]) -> DatasetSpec:
+        """`from_dict` for what a manifest says: a data set can be read where its fonts and pictures are not.
+
+        Raises:
+            InputError: a key is unknown, or a value has not the form it should have.
+        """
+        return cls(**_known(values), checked=False)
+
+    def check_sources(self) -> None:
+        """Make sure that the font files and the pictures are still those that the spec was made with.
+
+        Raises:
+            InputError: one is missing or has changed; it is named.
+        """
+        for file in self.font_files:
+            file.check()
+        if "pictures" in self.background and pictures_sha256(self.pictures) != self.pictures_sha256:
+            raise InputError(
+                f"The pictures in {self.pictures} have changed since the data set was begun; restore them."
+            )
 
     def changed(self, **changes: Any) -> DatasetSpec:
         """A copy with some fields changed."""
         return replace(self, **changes)
 
-    def differences(self, other: DatasetSpec) -> list[str]:
+    def differences(self, other: Any) -> list[str]:
         """What sets ``other`` apart, one phrase a field, as 'n 40000 instead of 1000'."""
-        mine, theirs = self.to_dict(), other.to_dict()
-        return [f"{key} {mine[key]!r} instead of {theirs[key]!r}" for key in mine if mine[key] != theirs[key]]
+        mine, theirs = self._identity(), other._identity()
+        names = {**mine, **theirs}
+        return [
+            f"{name} {mine.get(name)!r} instead of {theirs.get(name)!r}"
+            for name in names
+            if mine.get(name) != theirs.get(name)
+        ]
+
+    def _identity(self) -> dict[str, Any]:
+        """`to_dict` without the places that things were read from."""
+        values = self.to_dict()
+        values.pop("pictures", None)
+        for file in values.get("font_files", ()):
+            del file["path"]
+        return values
 
 
-def parse_sizes(text: str) -> tuple[int, int]:
-    """Sizes as typed, '32-64' or '48' for one only, to (smallest, largest).
+_FIELDS = tuple(one.name for one in fields(DatasetSpec))
 
-    Raises:
-        InputError: they are not written like that.
-    """
-    match = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", text, re.ASCII)
-    if match is None:
-        raise InputError(f"Expected sizes as two whole numbers of pixels, as 32-64, received '{text}'.")
-    smallest = int(match[1])
-    return smallest, int(match[2] or smallest)
+_COUNTS = ("n", "seed")
+
+_FIRST = _FIELDS[: _FIELDS.index("min_contrast") + 1]
+"""The fields that every data set has had, from the first version on."""
 
 
-def _whole(name: str, value: Any, least: int, most: int) -> int:
-    try:
-        # True is 1 to operator.index; nobody means that.
-        number = operator.index(value) if not isinstance(value, bool) else None
-    except TypeError:
-        number = None
-    if number is None or not least <= number <= most:
-        bounds = f"{least} or more" if number is None or number < least else f"{most} or less"
-        raise InputError(f"Expected {name} to be a whole number of {bounds}, received {value!r}.")
-    return number
+def _departures(preset: str) -> tuple[str, ...]:
+    """Fields that a preset fills otherwise than `letters` does, which a reader would else take from the preset."""
+    return tuple(name for name, value in PRESETS[preset].items() if value != PRESETS["letters"][name])
 
 
-def _sizes(value: Any) -> tuple[int, int]:
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise InputError(f"Expected sizes as (smallest, largest) in pixels, received {value!r}.")
-    smallest, largest = (_whole("sizes", size, MIN_SIZE, MAX_SIDE) for size in value)
-    if smallest > largest:
-        raise InputError(f"Expected sizes as (smallest, largest), received {smallest} before {largest}.")
-    return smallest, largest
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
-def _fonts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, tuple | list) or not value or not all(isinstance(name, str) for name in value):
-        raise InputError(f"Expected fonts as a list of names, at least one, received {value!r}.")
-    names = tuple(value)
-    for place, name in enumerate(names):
-        font_path(name)
-        if name in names[:place]:
-            raise InputError(f"Expected each font once, received {name} twice.")
-    return names
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    for key in values:
+        if key not in _FIELDS:
+            raise unknown_name("field of a data set's spec", str(key), _FIELDS)
+    return values
 
 
-def _check_glyphs(value: Any) -> None:
-    if not isinstance(value, str) or not value:
-        raise InputError(f"Expected glyphs as a string of characters, at least one, received {value!r}.")
-    for place, character in enumerate(value):
-        if not character.isprintable():
-            raise InputError(f"Expected glyphs with ink, received {character!r}, which draws nothing.")
-        if character in value[:place]:
-            raise InputError(f"Expected each glyph once, received {character!r} twice.")
-
-
-@lru_cache(maxsize=64)
-def _check_that_all_fit(glyphs: str, fonts: tuple[str, ...], sizes: tuple[int, int], width: int, height: int) -> None:
-    for font in fonts:
-        check_glyphs(glyphs, font)
-        for character in glyphs:
-            ink_mask(character, font, sizes[0])
-            # Hinting can make a smaller size a pixel larger; look down until there is room to spare.
-            for size in range(sizes[1], sizes[0] - 1, -1):
-                mask = ink_mask(character, font, size)
-                if mask.shape[0] > height or mask.shape[1] > width:
-                    raise InputError(
-                        f"Expected sizes that fit pictures of {width}x{height}, received {size} px: {character!r} in "
-                        f"{font} is then {mask.shape[1]}x{mask.shape[0]}. Choose a glyph size that fits."
-                    )
-                ink = int((mask > 0).sum())
-                if 2 * ink >= width * height:
-                    raise InputError(
-                        f"Expected ink on less than half of the picture, so that it can be told from its background; "
-                        f"received {character!r} in {font} at {size} px, {ink} of {width * height} pixels."
-                    )
-                if mask.shape[0] + 4 <= height and mask.shape[1] + 4 <= width and 2.2 * ink < width * height:
-                    break
+def _in_form(spec: DatasetSpec) -> dict[str, Any]:
+    """Every field as it is kept, checked as far as that goes without looking at a file that is known already."""
+    values: dict[str, Any] = {name: checks.whole(name, getattr(spec, name), *ends) for name, ends in _WHOLE.items()}
+    for name, most in _AMOUNTS.items():
+        values[name] = checks.amount(name, getattr(spec, name), 0, most)
+    values["scale"] = checks.scale(spec.scale)
+    values["sizes"] = checks.sizes(spec.sizes)
+    values["glyphs"] = checks.glyphs(spec.glyphs)
+    values["masks"] = checks.truth("masks", spec.masks)
+    if spec.masks and len(spec.glyphs) > _CLASSES:
+        raise InputError(f"Expected {_CLASSES} glyphs or fewer with masks, received {len(spec.glyphs)}.")
+    background = values["background"] = checks.backgrounds(spec.background)
+    values["pictures"], values["pictures_sha256"] = checks.pictures(spec.pictures, spec.pictures_sha256, background)
+    values["fonts"], values["font_files"] = checks.fonts(spec.fonts, spec.font_files)
+    return values

@@ -1,4 +1,7 @@
-"""Is every box where the ink is? Found again from the pixels alone, by another way than it was made."""
+"""Is every box where the ink is? Found again from the pixels, by another way than it was made.
+
+On one colour the pixels alone tell; all else is compared with the same picture drawn again without its glyph.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.boxes import mask_to_box
-from bboxbench.data_gen.colours import luma
+from bboxbench.data_gen.attributes import columns_of
+from bboxbench.data_gen.backgrounds import draw_background, mean_colour, picture_without_glyph
+from bboxbench.data_gen.colours import Colour, luma, luma_of_images
 from bboxbench.data_gen.manifest import TABLE, read_manifest
+from bboxbench.data_gen.masks import IGNORED, differing
 from bboxbench.data_gen.packing import Arrays, array_sha256
-from bboxbench.data_gen.shards import (
-    ARRAY_NAMES,
-    COLUMNS,
-    csv_rows,
-    read_arrays,
-    shard_file,
-    shard_rows,
-)
+from bboxbench.data_gen.shards import csv_rows, read_arrays, shard_file, shard_rows
+from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.table_lines import TableLines
 from bboxbench.data_gen.workers import map_shards, usable_cores
 from bboxbench.errors import InputError
 
-__all__ = ["Verification", "box_from_pixels", "verify"]
-
-Box = tuple[int, int, int, int]
+__all__ = ["Verification", "ink_from_pixels", "verify"]
 
 
 @dataclass(frozen=True)
@@ -47,16 +45,16 @@ class Verification:
     problems: list[str]
 
 
-def box_from_pixels(image: npt.NDArray[np.uint8]) -> tuple[Box | None, tuple[int, int, int] | None]:
-    """Find the box in a picture with a plain background, knowing nothing else of it.
+def ink_from_pixels(image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.bool_] | None, Colour | None]:
+    """Find the ink in a picture with a plain background, knowing nothing else of it.
 
-    The background is the colour of more than half of the pixels; the box is the tightest round all others.
+    The background is the colour of more than half of the pixels; the ink is all others.
 
     Args:
         image: uint8 RGB (height, width, 3).
 
     Returns:
-        The box and the background's colour. No box where all pixels are alike; neither where no colour has a majority.
+        bool (height, width), and the background's colour; neither where no colour has a majority.
     """
     red, green, blue = (image[..., channel].astype(np.uint32) for channel in range(3))
     colours = (red << 16) | (green << 8) | blue
@@ -66,7 +64,7 @@ def box_from_pixels(image: npt.NDArray[np.uint8]) -> tuple[Box | None, tuple[int
     ink = colours != background
     if 2 * int(ink.sum()) >= ink.size:
         return None, None
-    return mask_to_box(ink), (background >> 16, background >> 8 & 255, background & 255)
+    return ink, (background >> 16, background >> 8 & 255, background & 255)
 
 
 def verify(
@@ -87,6 +85,7 @@ def verify(
     folder = Path(folder)
     manifest = read_manifest(folder)
     spec = manifest.spec
+    spec.check_sources()
     report = on_progress or (lambda done, total: None)
     report(0, spec.n)
     exact = 0
@@ -98,7 +97,7 @@ def verify(
         workers or usable_cores(),
     )
     with TableLines(folder / TABLE) as table, closing(results):
-        table.expect_columns(COLUMNS)
+        table.expect_columns(columns_of(spec))
         for shard, result in results:
             rows = shard_rows(spec, shard)
             found += result["problems"]
@@ -132,21 +131,21 @@ def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:
         return {"problems": [str(error)], "inexact": list(rows), "csv": []}
     problems = [
         f"{name}: its {array} are not those that were written (another SHA-256)"
-        for array in ARRAY_NAMES
+        for array in arrays
         if array_sha256(arrays[array]) != manifest.shards[shard]["arrays"][array]
     ]
     inexact = []
     for row, index in enumerate(rows):
-        box, background = box_from_pixels(arrays["images"][row])
+        ink, wrong = _ink(spec, arrays, row, index)
+        box = mask_to_box(ink) if ink is not None else None
         recorded = tuple(arrays["boxes"][row].tolist())
         if box != recorded:
             inexact.append(index)
             seen = "no box" if box is None else f"the box {box}"
-            problems.append(f"{name}: sample {index}: recorded the box {recorded}, the pixels show {seen}")
-        problems += [f"{name}: sample {index}: {what}" for what in _attributes(arrays, row, background)]
-        contrast = _contrast(arrays, row)
-        if contrast < spec.min_contrast:
-            problems.append(f"{name}: sample {index}: contrast {contrast}, expected {spec.min_contrast} or more")
+            wrong.insert(0, f"recorded the box {recorded}, the pixels show {seen}")
+        if ink is not None and spec.masks:
+            wrong += _masks(arrays, row, ink)
+        problems += [f"{name}: sample {index}: {what}" for what in wrong]
     try:
         lines = csv_rows(spec, shard, arrays)
     except (ValueError, IndexError, OverflowError) as error:
@@ -155,13 +154,36 @@ def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:
     return {"problems": problems, "inexact": inexact, "csv": lines}
 
 
-def _attributes(arrays: Arrays, row: int, background: tuple[int, int, int] | None) -> list[str]:
+def _ink(spec: DatasetSpec, arrays: Arrays, row: int, index: int) -> tuple[npt.NDArray[np.bool_] | None, list[str]]:
+    """Where a sample's ink is, by its pixels alone; None where they do not tell. And what is wrong with its colours."""
+    image = arrays["images"][row]
     recorded = tuple(arrays["backgrounds"][row].tolist())
+    ink: npt.NDArray[np.bool_] | None
+    if spec.bare:
+        ink, background = ink_from_pixels(image)
+        darkest = lightest = luma(recorded)
+    else:
+        behind = draw_background(spec, index)[1]
+        ink = differing(image, picture_without_glyph(spec, index), spec.ink_threshold)
+        background = mean_colour(behind)
+        grey = luma_of_images(behind[np.newaxis])
+        darkest, lightest = int(grey.min()), int(grey.max())
+    wrong = []
     if background is not None and background != recorded:
-        return [f"recorded the background {recorded}, the pixels show {background}"]
-    return []
+        wrong.append(f"recorded the background {recorded}, the pixels show {background}")
+    lightness = luma(tuple(arrays["inks"][row].tolist()))
+    contrast = max(darkest - lightness, lightness - lightest, 0)
+    if contrast < spec.min_contrast:
+        wrong.append(f"contrast {contrast}, expected {spec.min_contrast} or more")
+    return ink, wrong
 
 
-def _contrast(arrays: Arrays, row: int) -> int:
-    ink, background = (tuple(arrays[name][row].tolist()) for name in ("inks", "backgrounds"))
-    return abs(luma(ink) - luma(background))
+def _masks(arrays: Arrays, row: int, ink: npt.NDArray[np.bool_]) -> list[str]:
+    """What is wrong with a sample's mask and class map."""
+    wrong = []
+    if not np.array_equal(arrays["masks"][row], ink):
+        wrong.append("its mask is not that of the pixels")
+    classes = arrays["class_maps"][row]
+    if not np.array_equal(classes > 0, ink) or len(np.setdiff1d(classes, (0, IGNORED))) > 1:
+        wrong.append("its class map does not fit the pixels")
+    return wrong

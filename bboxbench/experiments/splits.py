@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.data_gen import Dataset
-from bboxbench.data_gen.shards import split_ranges
+from bboxbench.data_gen.splits import split_ranges
 from bboxbench.experiments.seeds import deal
 
 __all__ = ["all_boxes", "dealt_indices"]

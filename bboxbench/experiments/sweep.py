@@ -16,7 +16,7 @@ import tensorflow as tf
 from bboxbench import __version__
 from bboxbench.data_gen import Dataset, open_dataset
 from bboxbench.data_gen.manifest import MANIFEST
-from bboxbench.data_gen.shards import split_ranges
+from bboxbench.data_gen.splits import split_ranges
 from bboxbench.errors import CannotWrite, TooManyFailures, one_line
 from bboxbench.experiments.asked import asked_for
 from bboxbench.experiments.baselines import baselines_table

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bboxbench.data_gen.alphabets import GLYPH_SETS, check_characters, parse_glyphs, spelled
-from bboxbench.data_gen.spec import LETTERS
+from bboxbench.data_gen.presets import LETTERS
 from bboxbench.errors import InputError
 
 ALONE = st.characters(exclude_categories=("Cs", "Cc", "Cf", "Cn", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"))

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from bboxbench.boxes import relative_boxes, to_pixels
 from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, generate, normalise, open_dataset, to_grey_levels
+from bboxbench.data_gen.attributes import columns_of
 from bboxbench.data_gen.colours import hexadecimal, luma_of_images
-from bboxbench.data_gen.shards import COLUMNS, split_ranges
+from bboxbench.data_gen.manifest import SCHEMA
+from bboxbench.data_gen.splits import split_ranges
 from bboxbench.errors import InputError
 
 READERS: list[Callable[[Dataset], object]] = [
@@ -64,7 +66,7 @@ def test_samples_come_from_disk_with_all_their_attributes(tiny: Dataset) -> None
 
 def test_the_table_has_a_row_a_sample(tiny: Dataset) -> None:
     table = tiny.table()
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == columns_of(tiny.spec)
     assert len(table) == tiny.n
     for index in (0, 700, 1200, 2299):
         row, sample = table.iloc[index], draw_sample(tiny.spec, index)
@@ -177,7 +179,7 @@ def edit(folder: Path, change: Callable[[dict], None]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m.update(schema=2), "newer bboxbench"),
+        (lambda m: m.update(schema=SCHEMA + 1), "newer bboxbench"),
         (lambda m: m.update(kind="x"), "say kind"),
         (lambda m: m.update(sha256="0" * 64), "was changed"),
         (lambda m: m["spec"].update(colour="red"), "Unknown field"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bboxbench.data_gen import DatasetSpec
 from bboxbench.data_gen.fonts import FONT_NAMES, font_path
 from bboxbench.data_gen.glyphs import ink_mask
-from bboxbench.data_gen.spec import parse_sizes
+from bboxbench.data_gen.spec_checks import parse_sizes
 from bboxbench.errors import InputError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bboxbench.data_gen import Dataset
-from bboxbench.data_gen.shards import ARRAY_NAMES, COLUMNS
+from bboxbench.data_gen import Dataset, DatasetSpec
+from bboxbench.data_gen.attributes import arrays_of, columns_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "datasets.md"
 
@@ -34,5 +34,6 @@ def test_the_code_on_the_page_runs_and_prints_what_it_says(
 def test_every_array_column_and_key_is_explained(tiny: Dataset) -> None:
     text = PAGE.read_text("utf-8")
     manifest = json.loads((tiny.folder / "dataset.json").read_text())
-    for name in (*ARRAY_NAMES, *COLUMNS, *manifest, *manifest["shards"][0]):
+    everything = DatasetSpec(preset="hard", masks=True)
+    for name in (*arrays_of(everything), *columns_of(everything), *manifest, *manifest["shards"][0]):
         assert f"`{name}`" in text, name

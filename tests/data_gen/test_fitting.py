@@ -87,9 +87,7 @@ def test_padding_has_the_mean_colour_of_the_picture_and_is_recognised(
 
 
 @given(sizes, fits, st.data())
-def test_a_picture_that_has_its_size_keeps_pixels_and_box(
-    size: tuple[int, int], fit: str, data: st.DataObject
-) -> None:
+def test_a_picture_that_has_its_size_keeps_pixels_and_box(size: tuple[int, int], fit: str, data: st.DataObject) -> None:
     pixels = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, 256, (size[1], size[0], 3), np.uint8)
     assert (fit_picture(Image.fromarray(pixels), size, fit) == pixels).all()
     left, top = data.draw(st.integers(0, size[0] - 1)), data.draw(st.integers(0, size[1] - 1))

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, verify
 from bboxbench.data_gen.packing import array_sha256, pack
-from bboxbench.data_gen.verification import box_from_pixels
+from bboxbench.data_gen.verification import ink_from_pixels
 from bboxbench.errors import InputError
 
 
@@ -129,14 +130,19 @@ def test_a_folder_without_a_finished_data_set_is_bad_input(tmp_path: Path) -> No
 @given(st.integers(0, 10**6))
 def test_the_box_of_the_pixels_is_the_one_that_was_drawn(seed: int) -> None:
     sample = draw_sample(DatasetSpec.letters(n=1, seed=seed), 0)
-    assert box_from_pixels(sample.image) == (tuple(sample.box.tolist()), sample.background)
+    ink, background = ink_from_pixels(sample.image)
+    assert ink is not None
+    assert (mask_to_box(ink), background) == (tuple(sample.box.tolist()), sample.background)
 
 
-def test_a_picture_of_one_colour_has_no_box() -> None:
-    assert box_from_pixels(np.full((10, 20, 3), 7, np.uint8)) == (None, (7, 7, 7))
+def test_a_picture_of_one_colour_has_no_ink() -> None:
+    ink, background = ink_from_pixels(np.full((10, 20, 3), 7, np.uint8))
+    assert ink is not None
+    assert not ink.any()
+    assert background == (7, 7, 7)
 
 
 def test_a_picture_without_a_majority_has_no_background() -> None:
     image = np.zeros((10, 20, 3), np.uint8)
     image[:, :10] = 200
-    assert box_from_pixels(image) == (None, None)
+    assert ink_from_pixels(image) == (None, None)

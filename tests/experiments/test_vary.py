@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bboxbench.boxes import to_pixels
 from bboxbench.data_gen import Dataset
-from bboxbench.data_gen.shards import split_ranges
+from bboxbench.data_gen.splits import split_ranges
 from bboxbench.errors import InputError
 from bboxbench.experiments.dealt_pictures import Dealer, DealtPictures
 from bboxbench.experiments.diagnosis.of_run import diagnose_run

@@ -1,0 +1,46 @@
+"""Which pixels are ink, and the class map made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["IGNORED", "SOLID", "class_map", "differing"]
+
+Pixels = npt.NDArray[np.uint8]
+
+SOLID = 192
+"""Coverage of 0..255 from which on a pixel belongs to its glyph: three quarters."""
+
+IGNORED = 255
+"""The class of ink that is no more than partly covered: evaluation leaves it out, as that of Pascal VOC does."""
+
+
+def differing(picture: Pixels, without: Pixels, threshold: int) -> npt.NDArray[np.bool_]:
+    """Where a picture differs from the same picture without its glyph: the ink, by definition.
+
+    Args:
+        picture: uint8 RGB (height, width, 3).
+        without: the same without the glyph, of that shape.
+        threshold: levels by which some channel must differ.
+
+    Returns:
+        bool (height, width).
+    """
+    # The larger minus the smaller stays within octets.
+    apart = np.maximum(picture, without) - np.minimum(picture, without)
+    return np.asarray(apart.max(axis=2) >= threshold)
+
+
+def class_map(ink: npt.NDArray[np.bool_], coverage: Pixels, number: int) -> Pixels:
+    """Classes of pixels: 0 the background, ``number`` the glyph, `IGNORED` ink of a coverage below `SOLID`.
+
+    Args:
+        ink: bool (height, width), from `differing`.
+        coverage: 0..255, of that shape.
+        number: class of the glyph, 1 to 254.
+
+    Returns:
+        uint8 (height, width).
+    """
+    return np.where(ink, np.where(coverage >= SOLID, number, IGNORED), 0).astype(np.uint8)

@@ -1,0 +1,199 @@
+"""The form of a data set's fields.
+
+Each check takes what a user wrote and gives it as it is kept, or raises `InputError`, which says what is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from bboxbench.data_gen.draws import STEPS
+from bboxbench.data_gen.fonts import FontFile, face_name, named_fonts
+from bboxbench.data_gen.glyphs import check_glyphs, ink_mask
+from bboxbench.data_gen.photographs import pictures_sha256
+from bboxbench.errors import InputError, unknown_name
+
+__all__ = [
+    "BACKGROUNDS",
+    "amount",
+    "backgrounds",
+    "check_that_all_fit",
+    "fonts",
+    "glyphs",
+    "parse_sizes",
+    "pictures",
+    "scale",
+    "sizes",
+    "truth",
+    "whole",
+]
+
+BACKGROUNDS = ("plain", "white", "gradient", "noise", "texture", "pictures")
+"""What is behind the glyph. ``plain`` is one random colour a picture; on ``white``, alone, the ink is black."""
+
+MAX_SIDE = 4096
+MIN_SIZE = 8
+MAX_GLYPHS = 65_535
+MIN_SCALE, MAX_SCALE = 0.1, 10.0
+
+
+def parse_sizes(text: str) -> tuple[int, int]:
+    """Sizes as typed, '32-64' or '48' for one only, to (smallest, largest).
+
+    Raises:
+        InputError: they are not written like that.
+    """
+    match = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", text, re.ASCII)
+    if match is None:
+        raise InputError(f"Expected sizes as two whole numbers of pixels, as 32-64, received '{text}'.")
+    smallest = int(match[1])
+    return smallest, int(match[2] or smallest)
+
+
+def whole(name: str, value: Any, least: int, most: int) -> int:
+    """A whole number in its range."""
+    try:
+        # True is 1 to operator.index; nobody means that.
+        number = operator.index(value) if not isinstance(value, bool) else None
+    except TypeError:
+        number = None
+    if number is None or not least <= number <= most:
+        bounds = f"{least} or more" if number is None or number < least else f"{most} or less"
+        raise InputError(f"Expected {name} to be a whole number of {bounds}, received {value!r}.")
+    return number
+
+
+def amount(name: str, value: Any, least: float, most: float) -> float:
+    """A number in its range, kept in the steps that amounts are drawn in."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or not least <= value <= most:
+        raise InputError(f"Expected {name} to be a number from {least:g} to {most:g}, received {value!r}.")
+    return round(float(value) * STEPS) / STEPS
+
+
+def _pair(name: str, value: Any, what: str) -> tuple[Any, Any]:
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise InputError(f"Expected {name} as {what}, received {value!r}.")
+    return value[0], value[1]
+
+
+def sizes(value: Any) -> tuple[int, int]:
+    """Smallest and largest size in pixels per em."""
+    pair = _pair("sizes", value, "(smallest, largest) in pixels")
+    smallest, largest = (whole("sizes", size, MIN_SIZE, MAX_SIDE) for size in pair)
+    if smallest > largest:
+        raise InputError(f"Expected sizes as (smallest, largest), received {smallest} before {largest}.")
+    return smallest, largest
+
+
+def scale(value: Any) -> tuple[float, float]:
+    """Least and largest factor."""
+    pair = _pair("scale", value, "(least, most) factors")
+    least, most = (amount("scale", factor, MIN_SCALE, MAX_SCALE) for factor in pair)
+    if least > most:
+        raise InputError(f"Expected scale as (least, most) factors, received {least:g} before {most:g}.")
+    return least, most
+
+
+def _names(what: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, tuple | list) or not value or not all(isinstance(name, str) for name in value):
+        raise InputError(f"Expected {what}s as a list of names, at least one, received {value!r}.")
+    for place, name in enumerate(value):
+        if name in value[:place]:
+            raise InputError(f"Expected each {what} once, received {name} twice.")
+    return tuple(value)
+
+
+def backgrounds(value: Any) -> tuple[str, ...]:
+    """Kinds of backgrounds; one may stand without a list round it."""
+    kinds = _names("background", (value,) if isinstance(value, str) else value)
+    for kind in kinds:
+        if kind not in BACKGROUNDS:
+            raise unknown_name("background", kind, BACKGROUNDS)
+    return kinds
+
+
+def pictures(folder: Any, content: Any, background: tuple[str, ...]) -> tuple[str, str]:
+    """Folder and hash of the pictures to draw on; the folder is looked at where the hash is not known yet."""
+    if not isinstance(folder, str) or not isinstance(content, str):
+        raise InputError(f"Expected pictures as the name of a folder, received {folder!r} with the hash {content!r}.")
+    if "pictures" not in background:
+        if folder:
+            raise InputError(f"Expected the background 'pictures' with a folder of them, received {folder} without.")
+        return "", ""
+    if not folder:
+        raise InputError("Expected a folder of pictures with the background 'pictures', received none.")
+    # Workers and later calls may run elsewhere.
+    folder = str(Path(folder).absolute())
+    return folder, content or pictures_sha256(folder)
+
+
+def fonts(value: Any, known: Any) -> tuple[tuple[str, ...], tuple[FontFile, ...]]:
+    """Names of faces, and the files among them; a path is opened and gives its name."""
+    entries = known if isinstance(known, tuple | list) else [known]
+    files = [entry if isinstance(entry, FontFile) else FontFile.from_dict(entry) for entry in entries]
+    if isinstance(value, list | tuple):
+        value = [str(name) if isinstance(name, Path) else name for name in value]
+    names, used = named_fonts(_names("font", value), files)
+    # A path and its name, or two paths, may be the same face.
+    _names("font", names)
+    if unused := [file.name for file in files if file.name not in names]:
+        raise InputError(f"Expected font files of the fonts that are drawn, received {unused[0]} beside them.")
+    return names, used
+
+
+def glyphs(value: Any) -> str:
+    """Characters with ink, each once."""
+    if not isinstance(value, str) or not value:
+        raise InputError(f"Expected glyphs as a string of characters, at least one, received {value!r}.")
+    if len(value) > MAX_GLYPHS:
+        raise InputError(f"Expected {MAX_GLYPHS} glyphs or fewer, received {len(value)}.")
+    seen: set[str] = set()
+    for character in value:
+        if not character.isprintable():
+            raise InputError(f"Expected glyphs with ink, received {character!r}, which draws nothing.")
+        if character in seen:
+            raise InputError(f"Expected each glyph once, received {character!r} twice.")
+        seen.add(character)
+    return value
+
+
+def truth(name: str, value: Any) -> bool:
+    """True or false, and nothing that could be taken for either."""
+    if not isinstance(value, bool):
+        raise InputError(f"Expected {name} to be true or false, received {value!r}.")
+    return value
+
+
+@lru_cache(maxsize=64)
+def check_that_all_fit(glyphs: str, faces: tuple[str, ...], sizes: tuple[int, int], width: int, height: int) -> None:
+    """Make sure that every face has every glyph, with ink, and that it fits the picture at every size.
+
+    Raises:
+        InputError: which does not, and why.
+    """
+    for face in faces:
+        check_glyphs(glyphs, face)
+        for character in glyphs:
+            ink_mask(character, face, sizes[0])
+            # Hinting can make a smaller size a pixel larger; look down until there is room to spare.
+            for size in range(sizes[1], sizes[0] - 1, -1):
+                mask = ink_mask(character, face, size)
+                if mask.shape[0] > height or mask.shape[1] > width:
+                    raise InputError(
+                        f"Expected sizes that fit pictures of {width}x{height}, received {size} px: {character!r} in "
+                        f"{face_name(face)} is then {mask.shape[1]}x{mask.shape[0]}. Choose a glyph size that fits."
+                    )
+                ink = int((mask > 0).sum())
+                if 2 * ink >= width * height:
+                    raise InputError(
+                        f"Expected ink on less than half of the picture, so that it can be told from its background; "
+                        f"received {character!r} in {face_name(face)} at {size} px, {ink} of {width * height} pixels."
+                    )
+                if mask.shape[0] + 4 <= height and mask.shape[1] + 4 <= width and 2.2 * ink < width * height:
+                    break
