@@ -15,20 +15,22 @@ __all__ = [
     "BACKGROUND",
     "MAX_SEED",
     "NOISE",
+    "ORDER",
     "SAMPLE",
     "STEPS",
     "TEXTURE",
     "below",
     "between",
     "octets",
+    "random_order",
     "words",
 ]
 
 MAX_SEED = 2**63 - 1
 
-SAMPLE, BACKGROUND, TEXTURE, NOISE = 1, 2, 3, 4
+SAMPLE, BACKGROUND, TEXTURE, NOISE, ORDER = 1, 2, 3, 4, 5
 """The purposes under which a seed is used, each with a number of its own, so that what is behind a glyph can be drawn
-again without it."""
+again without it. The order of an epoch has the epoch in the place of an index."""
 
 STEPS = 1000
 """Steps to a unit in which amounts are drawn: a float32 keeps them, and three decimals write them."""
@@ -41,9 +43,13 @@ def words(seed: int, purpose: int, index: int) -> Iterator[int]:
 
     The index stands in the counter's highest word, so the streams of two indices cannot meet.
     """
-    bits = np.random.Philox(key=np.array([seed, purpose], np.uint64), counter=np.array([0, 0, 0, index], np.uint64))
+    bits = _bits(seed, purpose, index)
     while True:
         yield from bits.random_raw(_BLOCK).tolist()
+
+
+def _bits(seed: int, purpose: int, index: int) -> np.random.Philox:
+    return np.random.Philox(key=np.array([seed, purpose], np.uint64), counter=np.array([0, 0, 0, index], np.uint64))
 
 
 def below(bound: int, word: int) -> int:
@@ -59,6 +65,12 @@ def between(least: float, most: float, word: int) -> float:
 
 def octets(seed: int, purpose: int, index: int, count: int) -> npt.NDArray[np.uint8]:
     """Random octets, uint8 (count,), the same for the same three numbers: those of `words`, each lowest octet first."""
-    bits = np.random.Philox(key=np.array([seed, purpose], np.uint64), counter=np.array([0, 0, 0, index], np.uint64))
-    raw = bits.random_raw(-(-count // 8)).astype("<u8", copy=False)
+    raw = _bits(seed, purpose, index).random_raw(-(-count // 8)).astype("<u8", copy=False)
     return raw.view(np.uint8)[:count]
+
+
+def random_order(n: int, seed: int, purpose: int, index: int) -> npt.NDArray[np.int64]:
+    """The numbers from 0 to ``n - 1`` in an order that is a function of the other three: int64 (n,)."""
+    # Equal words are as good as never, and then the stable sort decides.
+    order: npt.NDArray[np.int64] = _bits(seed, purpose, index).random_raw(n).argsort(kind="stable")
+    return order

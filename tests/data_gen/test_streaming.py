@@ -1,0 +1,213 @@
+"""What is drawn on the fly is what the folder holds, in every form, epoch and kind of worker."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bboxbench.data_gen import Dataset, DatasetSpec
+from bboxbench.data_gen.draws import random_order
+from bboxbench.data_gen.streaming import FORMS, stream
+from bboxbench.errors import InputError
+
+SMALL = DatasetSpec.letters(n=97, seed=5, width=32, height=28, sizes=(12, 20))
+
+
+def gathered(batches: Any) -> tuple[np.ndarray, np.ndarray]:
+    pairs = [(np.asarray(x), np.asarray(y)) for x, y in batches]
+    return np.concatenate([x for x, _ in pairs]), np.concatenate([y for _, y in pairs])
+
+
+def network() -> Any:
+    import keras
+
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((28, 32, 1)), keras.layers.Flatten(), keras.layers.Dense(4)])
+    model.compile("adam", "mse")
+    return model
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    from bboxbench.data_gen import generate
+
+    return generate(SMALL, tmp_path_factory.mktemp("small") / "data", workers=1)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize("batch_size", [7, 100])
+def test_a_stream_is_the_folders_split_bit_by_bit_in_every_epoch(
+    small: Dataset, form: str, split: str, batch_size: int
+) -> None:
+    batches = stream(SMALL, split=split, batch_size=batch_size, form=form)
+    x, y = small.arrays(split)
+    assert len(batches) == -(-len(x) // batch_size)
+    for _ in range(2):
+        pictures, boxes = gathered(batches)
+        assert (pictures.dtype, boxes.dtype) == (np.float32, np.float32)
+        assert np.array_equal(pictures, x)
+        assert np.array_equal(boxes, y)
+
+
+def test_a_stream_has_the_element_spec_of_the_folder(small: Dataset) -> None:
+    assert stream(SMALL).element_spec == small.tf_dataset("train").element_spec
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_without_a_split_all_samples_come(small: Dataset, form: str) -> None:
+    pictures, boxes = gathered(stream(SMALL, form=form, batch_size=10))
+    parts = [small.arrays(split) for split in ("train", "validation", "test")]
+    assert np.array_equal(pictures, np.concatenate([x for x, _ in parts]))
+    assert np.array_equal(boxes, np.concatenate([y for _, y in parts]))
+
+
+def test_a_seed_takes_the_place_of_the_specs(small: Dataset) -> None:
+    other = gathered(stream(SMALL.changed(seed=9), 5, split="train"))
+    assert np.array_equal(other[0], small.arrays("train")[0])
+    assert not np.array_equal(gathered(stream(SMALL, 6, split="train"))[0], other[0])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("workers", [1, 3])
+def test_fit_on_a_stream_gives_the_weights_of_fit_on_the_arrays(small: Dataset, form: str, workers: int) -> None:
+    expected, model = network(), network()
+    expected.fit(*small.arrays("test"), batch_size=10, epochs=3, shuffle=False, verbose=0)
+    batches = stream(SMALL, split="test", batch_size=10, form=form, workers=workers)
+    model.fit(batches, epochs=3, shuffle=False, verbose=0)
+    for one, other in zip(expected.get_weights(), model.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_fit_with_worker_processes_gives_the_same_weights(small: Dataset) -> None:
+    code = (
+        "import numpy as np, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from test_streaming import SMALL, network\n"
+        "from bboxbench.data_gen.streaming import stream\n"
+        "weights = []\n"
+        "for processes in (False, True):\n"
+        "    model = network()\n"
+        "    batches = stream(SMALL, split='test', batch_size=10, form='keras', shuffle=True, workers=2,\n"
+        "                     use_multiprocessing=processes)\n"
+        "    model.fit(batches, epochs=2, shuffle=False, verbose=0)\n"
+        "    weights.append(np.concatenate([w.ravel() for w in model.get_weights()]))\n"
+        "print(np.array_equal(*weights))\n"
+    )
+    from pathlib import Path
+
+    # In a process of its own: Keras forks, which a process with threads of the other tests should not.
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).parent)], capture_output=True, text=True, timeout=80
+    )
+    assert done.stdout.split()[-1:] == ["True"], done.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_each_epoch_of_fit_has_its_own_order_from_the_first_on(workers: int) -> None:
+    import keras
+
+    seen: list[np.ndarray] = []
+
+    class Watched(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            import tensorflow as tf
+
+            tf.numpy_function(lambda pictures: seen.append(pictures.copy()), [x], [])
+            return x
+
+    batches = stream(SMALL, split="test", batch_size=10, form="keras", shuffle=True, workers=workers)
+    expected = [stream(SMALL, split="test", batch_size=10, shuffle=True, epoch=k) for k in range(4)]
+    model = keras.Sequential([keras.Input((28, 32, 1)), Watched(), keras.layers.Flatten(), keras.layers.Dense(4)])
+    model.compile("adam", "mse", run_eagerly=True)
+    model.fit(batches, epochs=2, shuffle=False, verbose=0)
+    # Another call goes on where the first ended.
+    model.fit(batches, epochs=2, shuffle=False, verbose=0)
+    pictures = np.concatenate([gathered(each)[0] for each in expected])
+    assert np.array_equal(np.concatenate(seen), pictures)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_shuffled_stream_has_every_sample_once_and_its_own_box(small: Dataset, form: str) -> None:
+    x, y = small.arrays("test")
+    pictures, boxes = gathered(stream(SMALL, split="test", batch_size=8, form=form, shuffle=True))
+    order = random_order(len(x), SMALL.seed, 100, 0)
+    assert sorted(order.tolist()) == list(range(len(x)))
+    assert np.array_equal(pictures, x[order])
+    assert np.array_equal(boxes, y[order])
+    assert not np.array_equal(order, random_order(len(x), SMALL.seed, 100, 1))
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(0, 300), seed=st.integers(0, 2**63 - 1), epoch=st.integers(0, 1000))
+def test_an_order_is_a_permutation_and_a_function_of_its_numbers(n: int, seed: int, epoch: int) -> None:
+    order = random_order(n, seed, 100, epoch)
+    assert sorted(order.tolist()) == list(range(n))
+    assert np.array_equal(order, random_order(n, seed, 100, epoch))
+
+
+def test_an_order_is_the_same_on_every_machine() -> None:
+    assert random_order(10, 7, 100, 2).tolist() == GOLDEN
+
+
+GOLDEN = [4, 5, 0, 8, 3, 6, 7, 2, 9, 1]
+
+
+def test_a_large_bound_costs_nothing_until_it_is_drawn() -> None:
+    endless = stream(SMALL.changed(n=100_000_000), batch_size=4)
+    assert len(endless) == 25_000_000
+    pictures, _ = next(iter(endless))
+    assert pictures.shape == (4, 28, 32, 1)
+
+
+def test_keras_streams_can_be_sent_to_processes_that_are_spawned() -> None:
+    batches = stream(SMALL, split="test", batch_size=10, form="keras", shuffle=True, epoch=3)
+    again = pickle.loads(pickle.dumps(batches))
+    assert len(again) == len(batches)
+    for one, other in zip(batches[1], again[1], strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_batch_beyond_the_last_is_an_index_error() -> None:
+    batches = stream(SMALL, split="train", batch_size=10, form="keras")
+    with pytest.raises(IndexError, match="from 0 to 2, received 3"):
+        batches[3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"form": "torch"}, "Unknown form of a stream 'torch'"),
+        ({"split": "tests"}, "Unknown split 'tests'. Did you mean 'test'"),
+        ({"batch_size": 0}, "batch_size to be a whole number of 1 or more, received 0"),
+        ({"batch_size": 2.0}, "received 2.0"),
+        ({"workers": True}, "workers to be a whole number of 1 or more"),
+        ({"epoch": -1}, "epoch to be a whole number of 0 or more"),
+        ({"targets": "boxes"}, "Unknown target 'boxes'. Did you mean 'box'"),
+        ({"targets": ()}, "one target or more"),
+        ({"targets": ("box", "mask")}, r"spec\.changed\(masks=True\)"),
+        ({"use_multiprocessing": True}, "use_multiprocessing with form='keras'"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_what_cannot_be_streamed_is_refused_in_words(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        stream(SMALL, **changes)
+
+
+def test_something_else_than_a_spec_is_refused_with_the_way_to_read_it() -> None:
+    with pytest.raises(InputError, match=r"received str; read .* open_dataset\(folder\)"):
+        stream("data/letters")  # type: ignore[arg-type]
+
+
+def test_importing_streams_imports_neither_tensorflow_nor_keras() -> None:
+    code = "import sys, bboxbench.data_gen.streaming; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
