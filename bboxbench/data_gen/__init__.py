@@ -14,6 +14,7 @@ from bboxbench.data_gen.generation import generate
 from bboxbench.data_gen.normalisation import normalise, to_grey_levels
 from bboxbench.data_gen.samples import Sample, draw_sample
 from bboxbench.data_gen.spec import DatasetSpec
+from bboxbench.data_gen.streaming import stream
 from bboxbench.data_gen.verification import Verification, verify
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "normalise",
     "open_dataset",
     "preview",
+    "stream",
     "to_grey_levels",
     "verify",
 ]

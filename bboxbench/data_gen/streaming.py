@@ -64,8 +64,8 @@ def stream(
 
     Returns:
         Batches of (pictures, targets). Pictures are float32 (b, height, width, 1) in [-1, 1]; ``box`` is float32
-        (b, 4), divided by [width, height, width, height]; ``mask`` is uint8 (b, height, width), 0 or 1; ``class_map`` is uint8
-        (b, height, width): 0, 1 + the glyph's place in ``spec.glyphs``, or 255 for pixels to ignore.
+        (b, 4), divided by [width, height, width, height]; ``mask`` is uint8 (b, height, width), 0 or 1;
+        ``class_map`` is uint8 (b, height, width): 0, 1 + the glyph's place in ``spec.glyphs``, or 255, to be ignored.
 
     Raises:
         InputError: the spec is not one that can be drawn, or an argument is out of range or contradicts another.

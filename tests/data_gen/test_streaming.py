@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bboxbench.data_gen import Dataset, DatasetSpec
+from bboxbench.data_gen import Dataset, DatasetSpec, generate, stream
 from bboxbench.data_gen.draws import random_order
-from bboxbench.data_gen.streaming import FORMS, stream
+from bboxbench.data_gen.streaming import FORMS
 from bboxbench.errors import InputError
 
 SMALL = DatasetSpec.letters(n=97, seed=5, width=32, height=28, sizes=(12, 20))
@@ -36,8 +37,6 @@ def network() -> Any:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    from bboxbench.data_gen import generate
-
     return generate(SMALL, tmp_path_factory.mktemp("small") / "data", workers=1)
 
 
@@ -101,8 +100,6 @@ def test_fit_with_worker_processes_gives_the_same_weights(small: Dataset) -> Non
         "    weights.append(np.concatenate([w.ravel() for w in model.get_weights()]))\n"
         "print(np.array_equal(*weights))\n"
     )
-    from pathlib import Path
-
     # In a process of its own: Keras forks, which a process with threads of the other tests should not.
     done = subprocess.run(
         [sys.executable, "-c", code, str(Path(__file__).parent)], capture_output=True, text=True, timeout=80
