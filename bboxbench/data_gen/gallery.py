@@ -16,6 +16,7 @@ from bboxbench.data_gen.colours import Colour, luma
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.fonts import open_font
 from bboxbench.data_gen.glyph_names import glyph_name
+from bboxbench.data_gen.masks import IGNORED
 from bboxbench.data_gen.samples import Sample
 from bboxbench.errors import InputError, write_errors
 from bboxbench.files import make_folder, write_atomically
@@ -30,9 +31,6 @@ _CELL_WIDTH = 400
 
 _MARGIN, _GAP, _TITLE, _CAPTION = 24, 20, 44, 26
 _PAPER, _DARK, _FAINT = (255, 255, 255), (30, 30, 30), (125, 125, 125)
-
-IGNORED = 255
-"""In a class map: ink that a network should not be judged by."""
 
 _PENS: tuple[Colour, ...] = (
     (255, 0, 200),
@@ -82,7 +80,7 @@ def preview(
             raise InputError(f"Expected {name} to be a whole number from 1 to {most}, received {value!r}.")
     check_png(path)
     data = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
-    if masks and not getattr(data.spec, "masks", False):
+    if masks and not data.spec.masks:
         raise InputError(f"Expected a data set with masks, {data.folder} has none; draw one with masks.")
     choice = _choice(data, count, order, indices)
     samples = _read(data, choice.indices)
@@ -169,12 +167,10 @@ def _framed(sample: Sample, scale: int, shrink: int = 1, masks: bool = False) ->
     """The picture, enlarged ``scale`` times or made ``shrink`` times smaller, with its box."""
     colour = _frame_colour(sample)
     pixels = np.repeat(np.repeat(sample.image, scale, axis=0), scale, axis=1)
-    mask: npt.NDArray[np.uint8] | None = getattr(sample, "mask", None)
-    if masks and mask is not None:
-        _trace(pixels, sample.image, mask, scale, colour)
-        class_map = getattr(sample, "class_map", None)
-        if class_map is not None:
-            rows, columns = np.nonzero(class_map == IGNORED)
+    if masks and sample.mask is not None:
+        _trace(pixels, sample.image, sample.mask, scale, colour)
+        if sample.class_map is not None:
+            rows, columns = np.nonzero(sample.class_map == IGNORED)
             pixels[rows * scale + scale // 2, columns * scale + scale // 2] = colour
     picture = Image.fromarray(pixels)
     if shrink > 1:
@@ -231,7 +227,7 @@ def _fitting(text: str, length: Callable[[str], float], room: float) -> str:
 
 def _frame_colour(sample: Sample) -> Colour:
     """The pen for a sample's box: by its two colours where it has no more, else by the pixels at the frame."""
-    if sample.ink is not None and sample.background is not None and getattr(sample, "kind", "plain") in _PLAIN:
+    if sample.ink is not None and sample.background is not None and sample.kind in _ONE_COLOUR and not sample.noise:
         return box_colour(sample.ink, sample.background)
     xmin, ymin, xmax, ymax = sample.box.tolist()
     inside = np.zeros(sample.image.shape[:2], np.uint8)
@@ -239,7 +235,7 @@ def _frame_colour(sample: Sample) -> Colour:
     return _standing_out(_near(sample.image, inside))
 
 
-_PLAIN = ("plain", "white")
+_ONE_COLOUR = ("plain", "white")
 
 
 def box_colour(ink: Colour, background: Colour) -> Colour:

@@ -15,8 +15,8 @@ from bboxbench.data_gen.colours import luma_of_images
 from bboxbench.data_gen.draws import ORDER, random_order
 from bboxbench.data_gen.normalisation import LEVELS, normalise
 from bboxbench.data_gen.samples import paint_sample
-from bboxbench.data_gen.shards import split_ranges
 from bboxbench.data_gen.spec import DatasetSpec
+from bboxbench.data_gen.splits import split_ranges
 from bboxbench.errors import InputError, unknown_name
 
 __all__ = ["FORMS", "TARGETS", "stream"]
@@ -100,7 +100,7 @@ def _targets(spec: DatasetSpec, targets: str | Sequence[str]) -> tuple[str, ...]
     for name in names:
         if name not in TARGETS:
             raise unknown_name("target", str(name), TARGETS)
-        if name != "box" and not getattr(spec, "masks", False):
+        if name != "box" and not spec.masks:
             raise InputError(
                 f"Expected a spec with masks for the target '{name}'; change it: spec.changed(masks=True)."
             )
