@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.boxes import relative_boxes
-from bboxbench.data_gen import DatasetSpec, draw_sample, normalise
+from bboxbench.data_gen import draw_sample, normalise, open_dataset
 from bboxbench.data_gen.colours import luma_of_images
 from bboxbench.experiments.engines import by_engine
 from bboxbench.experiments.fit import FitEngine, predict
@@ -28,7 +28,7 @@ __all__ = ["Calibration", "Estimate", "estimate", "estimate_on"]
 STEPS = 5
 """Training steps that are timed; their median is taken."""
 GLYPHS = 1000
-"""Samples drawn to see how large glyphs become."""
+"""Samples looked at to see how large glyphs become."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,10 @@ class Estimate:
     """Seconds of each run, by its run_id."""
 
 
-def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], memory: int) -> Estimate:
-    """Train the first runs of each engine and batch size for a few steps on letters as it has them; takes seconds.
+def estimate(
+    spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], memory: int, data: TrainingData | None = None
+) -> Estimate:
+    """Train the first runs of each engine and batch size for a few steps on pictures as it has them; takes seconds.
 
     A step takes hardly longer with one loss than with another: all are timed with mse, so that a loss that cannot be
     computed fails in its own run and not here.
@@ -76,8 +78,12 @@ def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], m
         pending: its runs that are left.
         sizes: pictures of training, validation and test.
         memory: bytes that networks which train together may take.
+        data: its pictures, where they are read already; by default the first of the folder ``spec.data``, or letters
+            drawn anew.
+
+    Raises:
+        InputError: the pictures in ``spec.data`` cannot be read.
     """
-    pictures = spec.dataset_spec()
     alike: dict[tuple[str, int], list[Block]] = {}
     for block in blocks([replace(run, cell=replace(run.cell, loss="mse")) for run in pending]):
         for name, part in by_engine(spec, block):
@@ -86,7 +92,8 @@ def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], m
     runs: dict[str, float] = {}
     several = len({size for _, size in alike}) > 1
     for (name, size), found in alike.items():
-        samples = _samples(pictures, min(size, sizes[0]))
+        rows = min(size, sizes[0])
+        samples = _first_samples(spec, rows) if data is None else _samples_of(data, rows)
         # The largest block stands for most: one that was nearly finished before would not.
         largest = max(found, key=lambda part: len(part.runs))
         cost = _time_fit(spec, largest, samples) if name == "fit" else _time_lockstep(spec, largest, samples, memory)
@@ -100,32 +107,43 @@ def estimate(spec: SweepSpec, pending: list[Run], sizes: tuple[int, int, int], m
 
 def estimate_on(data: TrainingData, spec: SweepSpec, pending: list[Run]) -> Estimate:
     """`estimate` where the pictures are read already, with the memory that is left here."""
-    return estimate(spec, pending, data.sizes, available_bytes())
+    return estimate(spec, pending, data.sizes, available_bytes(), data)
 
 
 @dataclass(frozen=True)
 class _Samples:
-    """A batch to train on, and how large the glyphs of a data set become."""
+    """A batch to train on, and how large the objects of a data set become."""
 
     batch: Split
-    all_boxes: npt.NDArray[np.int64]
-    spec: DatasetSpec
+    all_boxes: npt.NDArray[np.int16]
+    width: int
+    height: int
+    plain: bool
 
 
-def _samples(spec: DatasetSpec, rows: int) -> _Samples:
-    """The first samples of a data set, drawn anew: a plan must not wait for, or write, the whole of it."""
-    drawn = [draw_sample(spec, index) for index in range(min(spec.n, max(rows, GLYPHS)))]
-    boxes = np.array([sample.box for sample in drawn])
-    grey = luma_of_images(np.stack([sample.image for sample in drawn[:rows]]))
-    return _Samples(Split(grey, boxes[:rows].astype(np.int16)), boxes, spec)
+def _samples_of(data: TrainingData, rows: int) -> _Samples:
+    boxes = np.concatenate([split.boxes for split in (data.train, data.validation, data.test)])
+    batch = Split(data.train.grey[:rows], data.train.boxes[:rows])
+    return _Samples(batch, boxes, data.width, data.height, data.plain)
+
+
+def _first_samples(spec: SweepSpec, rows: int) -> _Samples:
+    """The first of a folder, or drawn anew: a plan must not wait for, or write, a whole data set."""
+    pictures = spec.dataset_spec()
+    indices = range(min(pictures.n, max(rows, GLYPHS)))
+    if spec.data:
+        first = list(open_dataset(spec.data).samples(indices))
+    else:
+        first = [draw_sample(pictures, index) for index in indices]
+    boxes = np.array([sample.box for sample in first], np.int16)
+    grey = luma_of_images(np.stack([sample.image for sample in first[:rows]]))
+    return _Samples(Split(grey, boxes[:rows]), boxes, pictures.width, pictures.height, pictures.one_colour)
 
 
 def _time_lockstep(spec: SweepSpec, block: Block, samples: _Samples, memory: int) -> Calibration:
     """The first runs that will train together: their number decides what a step costs."""
-    pictures, batch = samples.spec, samples.batch
-    height, width = pictures.height, pictures.width
-    plain = pictures.one_colour
-    window = glyph_window(samples.all_boxes, height, width) if plain else None
+    batch, height, width = samples.batch, samples.height, samples.width
+    window = glyph_window(samples.all_boxes, height, width) if samples.plain else None
     runs = max(parts(spec, block.runs, height, width, window, memory), key=len)
     clock = time.perf_counter()
     networks = LockstepTrainer.of(spec, runs, height, width, window)
@@ -141,10 +159,10 @@ def _time_lockstep(spec: SweepSpec, block: Block, samples: _Samples, memory: int
 
 def _time_fit(spec: SweepSpec, block: Block, samples: _Samples) -> Calibration:
     """One run, on its own."""
-    batch, pictures = samples.batch, samples.spec
-    grey, boxes = normalise(batch.grey[:]), relative_boxes(batch.boxes, pictures.width, pictures.height)
+    batch, size = samples.batch, (samples.width, samples.height)
+    grey, boxes = normalise(batch.grey[:]), relative_boxes(batch.boxes, *size)
     clock = time.perf_counter()
-    model = FitEngine(spec).compiled(block.runs[0], pictures.width, pictures.height)
+    model = FitEngine(spec).compiled(block.runs[0], *size)
     model.train_on_batch(grey, boxes)
     start = time.perf_counter() - clock
     step = _median_seconds(lambda: model.train_on_batch(grey, boxes))
