@@ -42,7 +42,7 @@ def sensor_noise(spec: DatasetSpec, index: int) -> tuple[float, npt.NDArray[np.i
         return 0.0, None
     table = np.rint(_quantiles() * deviation).astype(np.int16)
     places = drawn[_LEAD:].view("<u2") >> 4
-    return deviation, table[places].reshape(spec.height, spec.width, 3)
+    return deviation, table.take(places).reshape(spec.height, spec.width, 3)
 
 
 def add_noise(image: npt.NDArray[np.uint8], noise: npt.NDArray[np.int16] | None) -> npt.NDArray[np.uint8]:

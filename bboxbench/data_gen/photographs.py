@@ -25,7 +25,6 @@ _LARGEST = 1024
 """Pictures are kept at a longer side of at most this, so that a cache of them stays small."""
 
 
-@lru_cache(maxsize=8)
 def listed(folder: str) -> tuple[Path, ...]:
     """The pictures of a folder and of the folders in it, by the order of their names.
 
@@ -54,6 +53,9 @@ def pictures_sha256(folder: str) -> str:
     return digest.hexdigest()
 
 
+_remembered = lru_cache(maxsize=8)(listed)
+
+
 @lru_cache(maxsize=64)
 def _opened(path: Path) -> Image.Image:
     whole = open_picture(path)
@@ -69,7 +71,7 @@ def crop_of(folder: str, width: int, height: int, stream: Iterator[int]) -> npt.
     Returns:
         uint8 RGB (height, width, 3).
     """
-    paths = listed(folder)
+    paths = _remembered(folder)
     picture = _opened(paths[below(len(paths), next(stream))])
     fit = min(picture.width * STEPS // width, picture.height * STEPS // height)
     zoom = fit // 3 + below(fit - fit // 3 + 1, next(stream))

@@ -203,7 +203,8 @@ class DatasetSpec:
             file.check()
         if "pictures" in self.background and pictures_sha256(self.pictures) != self.pictures_sha256:
             raise InputError(
-                f"The pictures in {self.pictures} have changed since the data set was begun; restore them."
+                f"Expected the pictures in {self.pictures} as they were, received others; bring the old ones back, or "
+                "draw into another folder."
             )
 
     def changed(self, **changes: Any) -> DatasetSpec:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bboxbench.data_gen import DatasetSpec
 from bboxbench.data_gen.fonts import FONT_NAMES, font_path
 from bboxbench.data_gen.glyphs import ink_mask
+from bboxbench.data_gen.presets import PRESETS
 from bboxbench.data_gen.spec_checks import parse_sizes
 from bboxbench.errors import InputError
 
@@ -76,6 +77,25 @@ def test_an_unknown_key_is_named_with_the_nearest_known() -> None:
         ({"min_contrast": 0}, "min_contrast"),
         ({"min_contrast": 200}, "160 or less"),
         ({"width": 0}, "width"),
+        ({"background": ("plain", "plain")}, "plain twice"),
+        ({"background": ()}, "at least one"),
+        ({"rotation": 181}, "rotation to be a number from 0 to 180"),
+        ({"rotation": -1}, "rotation"),
+        ({"rotation": float("nan")}, "rotation"),
+        ({"rotation": True}, "rotation"),
+        ({"shear": "5"}, "received '5'"),
+        ({"shift": 0.6}, "from 0 to 0.5"),
+        ({"blur": 21}, "from 0 to 20"),
+        ({"noise": 101}, "from 0 to 100"),
+        ({"scale": 1.2}, "least, most"),
+        ({"scale": (0, 1)}, "from 0.1 to 10"),
+        ({"scale": (1.2, 0.8)}, "received 1.2 before 0.8"),
+        ({"ink_threshold": 0}, "ink_threshold"),
+        ({"ink_threshold": 65}, "64 or less"),
+        ({"masks": 1}, "true or false"),
+        ({"masks": True, "glyphs": "".join(map(chr, range(0x4E00, 0x4EFF)))}, "254 glyphs or fewer"),
+        ({"font_files": [{"name": "Mine"}]}, "name, sha256 and path"),
+        ({"font_files": [{"name": "Mine", "sha256": "", "path": "/x.ttf"}]}, "received Mine beside them"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_in_one_line(changes: dict[str, Any], message: str) -> None:
@@ -89,6 +109,53 @@ def test_both_backgrounds_are_one_colour_a_picture_and_only_the_default_keeps_th
     assert white.one_colour
     assert DatasetSpec.letters(n=10).one_colour
     assert white.folder_name != DatasetSpec.letters(n=10).folder_name == "letters-n10-seed0"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_field_that_is_not_given_is_that_of_the_preset(preset: str) -> None:
+    spec = DatasetSpec(preset=preset)
+    assert {name: getattr(spec, name) for name in PRESETS[preset]} == PRESETS[preset]
+    assert spec.folder_name == f"{preset}-n40000-seed0"
+    assert spec.changed(min_contrast=70).folder_name.startswith(f"{preset}-n40000-seed0-")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_spec_comes_back_from_its_own_description(preset: str) -> None:
+    changes = {"blur": 0, "masks": True, "background": ("white", "gradient"), "scale": (1, 1), "ink_threshold": 1}
+    for spec in (DatasetSpec(preset=preset, n=7, seed=3), DatasetSpec(preset=preset, **changes)):
+        values = json.loads(json.dumps(spec.to_dict()))
+        assert DatasetSpec.from_dict(values) == DatasetSpec.recorded(values) == spec
+
+
+def test_the_classic_case_is_described_as_it_always_was() -> None:
+    first = ["preset", "n", "seed", "width", "height", "glyphs", "fonts", "sizes", "background", "min_contrast"]
+    assert list(DatasetSpec().to_dict()) == first
+    assert DatasetSpec().to_dict()["background"] == "plain"
+    # What departs from it is said, also where it is what the classic case has.
+    assert DatasetSpec(preset="hard", blur=0).to_dict()["blur"] == 0
+
+
+def test_a_recorded_spec_needs_none_of_its_fonts_and_pictures() -> None:
+    values = {
+        **DatasetSpec(preset="varied").to_dict(),
+        "fonts": ["Mine"],
+        "font_files": [{"name": "Mine", "sha256": "0" * 64, "path": "/nowhere/Mine.ttf"}],
+        "background": "pictures",
+        "pictures": "/nowhere/pictures",
+        "pictures_sha256": "1" * 64,
+    }
+    spec = DatasetSpec.recorded(values)
+    assert spec.faces == ("/nowhere/Mine.ttf",)
+    with pytest.raises(InputError, match="/nowhere"):
+        spec.check_sources()
+    with pytest.raises(InputError, match="/nowhere"):
+        DatasetSpec.from_dict(values)
+
+
+def test_differences_name_what_decides_pixels_and_no_places() -> None:
+    spec = DatasetSpec(preset="varied")
+    assert spec.differences(spec.changed(noise=1, n=5)) == ["n 40000 instead of 5", "noise 6.0 instead of 1.0"]
+    assert spec.differences(spec) == []
 
 
 def test_an_unknown_preset_is_refused() -> None:
