@@ -9,6 +9,7 @@ from typing import Any
 
 from bboxbench.data_gen.exports.layout import Format, Texts
 from bboxbench.data_gen.exports.pictures import write_pictures
+from bboxbench.data_gen.exports.segments import run_lengths
 from bboxbench.data_gen.exports.source import Piece, Source
 
 __all__ = ["Coco"]
@@ -41,6 +42,8 @@ class Coco(Format):
                 "iscrowd": 0,
                 "segmentation": [],
             }
+            if sample.mask is not None:
+                entry |= {"area": int(sample.mask.sum()), "segmentation": run_lengths(sample.mask)}
             annotations.append(_json(entry))
         return {"images": ",\n".join(images), "annotations": ",\n".join(annotations)}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bboxbench.data_gen.exports.layout import Format, Texts
-from bboxbench.data_gen.exports.pictures import write_pictures
+from bboxbench.data_gen.exports.pictures import picture_name, png, write_new, write_pictures
 from bboxbench.data_gen.exports.source import Piece, Source
 from bboxbench.data_gen.exports.words import yaml_text
 
@@ -24,15 +24,25 @@ class ImageFolder(Format):
         """The split's own: its name is how ``datasets`` finds the splits."""
         return split
 
+    def piece_files(self, source: Source, piece: Piece) -> list[str]:
+        """Pictures, then masks where there are any."""
+        pictures = super().piece_files(source, piece)
+        masks = [f"{piece.split}/{_mask_name(picture_name(index))}" for index in piece.rows] if source.masks else []
+        return pictures + masks
+
     def write_piece(self, folder: Path, source: Source, piece: Piece) -> dict[str, str]:
-        """Pictures; lines of ``metadata.jsonl``."""
+        """Pictures and masks; lines of ``metadata.jsonl``."""
         lines = []
         for file_name, sample in write_pictures(folder / piece.split, source.samples(piece)):
             xmin, ymin, xmax, ymax = map(float, sample.box.tolist())
             # A whole number would make the column one of whole numbers, against the documentation's.
             box = [xmin, ymin, xmax - xmin, ymax - ymin]
             objects = {"bbox": [box], "categories": [source.class_ids[sample.glyph]]}
-            lines.append(json.dumps({"file_name": file_name, "objects": objects}))
+            files = {"file_name": file_name}
+            if sample.mask is not None:
+                files["mask_file_name"] = _mask_name(file_name)
+                write_new(folder / piece.split / files["mask_file_name"], png(sample.mask))
+            lines.append(json.dumps({**files, "objects": objects}))
         return {"metadata": "\n".join(lines) + "\n"}
 
     def whole_files(self, source: Source, texts: Texts) -> Iterator[tuple[str, Iterable[str]]]:
@@ -46,8 +56,13 @@ class ImageFolder(Format):
         return f"datasets.load_dataset('imagefolder', data_dir='{folder}')"
 
 
+def _mask_name(picture: str) -> str:
+    return f"masks/{picture}"
+
+
 def _card(source: Source) -> str:
     names = "\n".join(f"            '{place}': {yaml_text(name)}" for place, name in enumerate(source.classes))
+    mask = "  - name: mask\n    dtype: image\n" if source.masks else ""
     return f"""---
 task_categories:
 - object-detection
@@ -55,7 +70,7 @@ dataset_info:
   features:
   - name: image
     dtype: image
-  - name: objects
+{mask}  - name: objects
     struct:
     - name: bbox
       list:

@@ -95,6 +95,11 @@ class Source:
         """Of every picture, in pixels."""
         return self.data.spec.height
 
+    @property
+    def masks(self) -> bool:
+        """Whether samples have masks and class maps."""
+        return self.data.spec.masks
+
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Class names in order."""

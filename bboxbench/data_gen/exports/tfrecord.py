@@ -80,12 +80,16 @@ def _example(train: Any, source: Source, sample: Sample) -> Any:
         "image/key/sha256": hashlib.sha256(encoded).hexdigest().encode(),
         "image/object/class/text": sample.glyph.encode(),
     }
+    area = (right - left) * (bottom - top)
+    if sample.mask is not None:
+        octets["image/object/mask"] = png(sample.mask)
+        area = int(sample.mask.sum())
     floats = {
         "image/object/bbox/xmin": xmin,
         "image/object/bbox/ymin": ymin,
         "image/object/bbox/xmax": xmax,
         "image/object/bbox/ymax": ymax,
-        "image/object/area": float((right - left) * (bottom - top)),
+        "image/object/area": float(area),
     }
     whole = {
         "image/height": source.height,
