@@ -6,6 +6,8 @@ one version only. So the words are taken raw and turned into integers here.
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -37,19 +39,31 @@ STEPS = 1000
 
 _BLOCK = 32
 
+_WORDS_A_COUNT = 4
+"""Philox makes so many words of every value of its counter."""
+
+_generator = threading.local()
+
 
 def words(seed: int, purpose: int, index: int) -> Iterator[int]:
     """An endless stream of integers in [0, 2**64), the same for the same three numbers.
 
     The index stands in the counter's highest word, so the streams of two indices cannot meet.
     """
-    bits = _bits(seed, purpose, index)
-    while True:
-        yield from bits.random_raw(_BLOCK).tolist()
+    for first in itertools.count(0, _BLOCK // _WORDS_A_COUNT):
+        yield from _bits(seed, purpose, index, first).random_raw(_BLOCK).tolist()
 
 
-def _bits(seed: int, purpose: int, index: int) -> np.random.Philox:
-    return np.random.Philox(key=np.array([seed, purpose], np.uint64), counter=np.array([0, 0, 0, index], np.uint64))
+def _bits(seed: int, purpose: int, index: int, first: int = 0) -> np.random.Philox:
+    """A generator to be read from at once: the thread's only one, since making one takes longer than setting it."""
+    if not hasattr(_generator, "bits"):
+        _generator.bits = np.random.Philox(0)
+        _generator.state = _generator.bits.state
+    _generator.state["state"]["key"][:] = seed, purpose
+    _generator.state["state"]["counter"][:] = first, 0, 0, index
+    _generator.bits.state = _generator.state
+    bits: np.random.Philox = _generator.bits
+    return bits
 
 
 def below(bound: int, word: int) -> int:

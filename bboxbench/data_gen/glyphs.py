@@ -25,8 +25,12 @@ _NOT_A_CHARACTER = "\U0010ffff"
 _COMPARED_SIZE = 64
 
 
+@lru_cache(maxsize=4096)
 def _render(character: str, face: str, size: int) -> Mask:
-    """Coverage 0..255, shape (height, width), which may have empty rows and columns or be empty."""
+    """Coverage 0..255, read-only, shape (height, width), which may have empty rows and columns or be empty.
+
+    Kept, since the same character is cut at several coverages, and rendering it is what takes the time.
+    """
     try:
         core, _ = open_font(face, size).getmask2(character, mode="L", anchor="la")
     except (OSError, ValueError) as error:
@@ -58,9 +62,7 @@ def ink_mask(character: str, face: str, size: int, least: int = 1) -> Mask:
             f"Expected glyphs with ink, received {character!r}, which draws nothing in {face_name(face)} at {size} px."
         )
     xmin, ymin, xmax, ymax = box
-    mask = np.ascontiguousarray(coverage[ymin:ymax, xmin:xmax])
-    mask.setflags(write=False)
-    return mask
+    return coverage[ymin:ymax, xmin:xmax]
 
 
 @lru_cache(maxsize=4096)

@@ -41,8 +41,11 @@ _RAW_DEFLATE = -15
 _NEW_YEAR_1980 = 0x21
 """The earliest day a zip file can tell: the current time would otherwise stand in every file."""
 
-_ZIP64 = 0xFFFFFFFF
-"""A size or place from here on does not fit its field and stands in an extra one."""
+_ELSEWHERE = 0xFFFFFFFF
+"""In the field of a size or a place: it does not fit there and stands in an extra one."""
+
+_LARGE = _ELSEWHERE
+"""What is so large or more is written in extra fields."""
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -117,27 +120,31 @@ def pack(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
 
 def _headers(name: bytes, member: _Member) -> tuple[bytes, bytes]:
     """What stands before a member, and its entry in the directory."""
-    sizes = (member.size, member.packed)
-    large = [size for size in sizes if size >= _ZIP64]
-    # The local header has both sizes in its extra field or none.
-    local_extra = struct.pack("<2H2Q", 1, 16, *sizes) if large else b""
-    far = [member.offset] if member.offset >= _ZIP64 else []
-    extra = struct.pack(f"<2H{len(large + far)}Q", 1, 8 * len(large + far), *large, *far) if large or far else b""
-    version = 45 if extra else 20
-    packed, size, offset = (min(value, _ZIP64) for value in (member.packed, member.size, member.offset))
-    local_sizes = (_ZIP64, _ZIP64) if large else (packed, size)
+    sizes = (member.packed, member.size)
+    large = [value for value in (member.size, member.packed, member.offset) if value >= _LARGE]
+    extra = struct.pack(f"<2H{len(large)}Q", 1, 8 * len(large), *large) if large else b""
+    # The header here has both sizes in its extra field or none of them.
+    both = max(sizes) >= _LARGE
+    extra_here = struct.pack("<2H2Q", 1, 16, member.size, member.packed) if both else b""
+    sizes_here = (_ELSEWHERE, _ELSEWHERE) if both else sizes
+    version = 45 if large else 20
     about = (version, 0, _DEFLATED, 0, _NEW_YEAR_1980, member.checksum)
-    local = _LOCAL.pack(b"PK\3\4", *about, *local_sizes, len(name), len(local_extra))
+    local = _LOCAL.pack(b"PK\3\4", *about, *sizes_here, len(name), len(extra_here))
     # Made on Unix, an ordinary file that its owner may write and everybody read.
     made, rights = 3 << 8 | version, 0o100644 << 16
-    entry = _CENTRAL.pack(b"PK\1\2", made, *about, packed, size, len(name), len(extra), 0, 0, 0, rights, offset)
-    return local + name + local_extra, entry + name + extra
+    lengths = (len(name), len(extra), 0, 0, 0)
+    entry = _CENTRAL.pack(b"PK\1\2", made, *about, *map(_field, sizes), *lengths, rights, _field(member.offset))
+    return local + name + extra_here, entry + name + extra
+
+
+def _field(value: int) -> int:
+    return value if value < _LARGE else _ELSEWHERE
 
 
 def _end(count: int, size: int, place: int) -> bytes:
     """What stands behind the directory, which has ``count`` entries and ``size`` bytes and begins at ``place``."""
-    end = _END.pack(b"PK\5\6", 0, 0, count, count, size, min(place, _ZIP64), 0)
-    if place < _ZIP64:
+    end = _END.pack(b"PK\5\6", 0, 0, count, count, size, _field(place), 0)
+    if place < _LARGE:
         return end
     end64 = _END64.pack(b"PK\6\6", _END64.size - 12, 45, 45, 0, 0, count, count, size, place)
     return end64 + _LOCATOR.pack(b"PK\6\7", 0, place + size, 1) + end
@@ -192,7 +199,7 @@ def _directory(stream: BinaryIO, expected: Expected) -> dict[str, _Member]:
         begin = at + _CENTRAL.size
         name = content[begin : begin + named].decode("ascii", "replace").removesuffix(".npy")
         large = _large(content[begin + named : begin + named + extended])
-        full, packed, offset = (next(large) if value == _ZIP64 else value for value in (full, packed, offset))
+        full, packed, offset = (next(large) if value == _ELSEWHERE else value for value in (full, packed, offset))
         at = begin + named + extended + commented
         if name not in expected or name in members:
             raise _Damage(f"expected the arrays {', '.join(expected)}, found {name!r}")

@@ -56,15 +56,27 @@ def ink_from_pixels(image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.bool_]
     Returns:
         bool (height, width), and the background's colour; neither where no colour has a majority.
     """
-    red, green, blue = (image[..., channel].astype(np.uint32) for channel in range(3))
-    colours = (red << 16) | (green << 8) | blue
+    # Nearly always the first pixel has it, which is quickly tried; it counts only if it has the majority, too.
+    red, green, blue = image[0, 0].tolist()
+    ink = _of_another_colour(image, (red, green, blue))
+    if 2 * int(np.count_nonzero(ink)) < ink.size:
+        return ink, (red, green, blue)
+    colours = image.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
     # If some value fills more than half of a list, the middle of the sorted list is that value.
     middle = colours.size // 2
     background = int(np.partition(colours, middle, axis=None)[middle])
     ink = colours != background
-    if 2 * int(ink.sum()) >= ink.size:
+    if 2 * int(np.count_nonzero(ink)) >= ink.size:
         return None, None
     return ink, (background >> 16, background >> 8 & 255, background & 255)
+
+
+def _of_another_colour(image: npt.NDArray[np.uint8], colour: Colour) -> npt.NDArray[np.bool_]:
+    height, width, _ = image.shape
+    # Whole rows at a time: comparing three bytes at a time takes five times as long.
+    differs = image.reshape(height, width * 3) != np.frombuffer(bytes(colour) * width, np.uint8)
+    ink: npt.NDArray[np.bool_] = differs[:, 0::3] | differs[:, 1::3] | differs[:, 2::3]
+    return ink
 
 
 def verify(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen import DatasetSpec, draw_sample
 from bboxbench.data_gen.colours import contrasting_pair, luma, luma_of_images
-from bboxbench.data_gen.draws import below, words
+from bboxbench.data_gen.draws import MAX_SEED, below, words
 from bboxbench.data_gen.glyphs import ink_mask
 from bboxbench.data_gen.samples import blend_table, draw_letter
 from bboxbench.errors import InputError
@@ -204,3 +204,24 @@ def test_the_luma_of_pictures_is_that_of_their_colours() -> None:
     expected = [luma((r, g, b)) for r, g, b in images.reshape(-1, 3).tolist()]
     np.testing.assert_array_equal(luma_of_images(images).ravel(), expected)
     assert luma_of_images(images[:0]).shape == (0, 40, 50)
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 12), st.integers(1, 200))
+def test_grey_levels_do_not_depend_on_how_many_pictures_are_turned_at_a_time(
+    height: int, width: int, n: int, at_a_time: int
+) -> None:
+    images = np.random.default_rng(n).integers(0, 256, (n, height, width, 3), np.uint8)
+    expected = [luma(tuple(pixel)) for pixel in images.reshape(-1, 3).tolist()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bboxbench.data_gen.colours._PIXELS_AT_A_TIME", at_a_time)
+        levels = luma_of_images(images)
+    np.testing.assert_array_equal(levels, np.array(expected, np.uint8).reshape(n, height, width))
+
+
+@given(st.integers(0, MAX_SEED), st.integers(0, 2**32), st.integers(0, 2**63))
+def test_words_are_numpys_own_also_when_two_streams_are_read_in_turns(seed: int, purpose: int, index: int) -> None:
+    mine, other = words(seed, purpose, index), words(1, 2, 3)
+    found = [word for pair in zip(mine, itertools.islice(other, 100), strict=False) for word in pair]
+    key, counter = np.array([seed, purpose], np.uint64), np.array([0, 0, 0, index], np.uint64)
+    assert found[::2][:100] == np.random.Philox(key=key, counter=counter).random_raw(100).tolist()
+    assert found[1::2] == list(itertools.islice(words(1, 2, 3), 100))

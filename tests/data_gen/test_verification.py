@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +147,22 @@ def test_a_picture_without_a_majority_has_no_background() -> None:
     image = np.zeros((10, 20, 3), np.uint8)
     image[:, :10] = 200
     assert ink_from_pixels(image) == (None, None)
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**32), st.sampled_from([0.05, 0.3, 0.5, 0.6]))
+def test_the_background_is_what_more_than_half_of_the_pixels_have_wherever_they_are(
+    height: int, width: int, seed: int, share: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = rng.integers(0, 2, 3)
+    ink = rng.random((height, width)) < share
+    image[ink] = rng.integers(0, 3, (int(ink.sum()), 3))
+    counts = Counter(map(tuple, image.reshape(-1, 3).tolist()))
+    colour, most = counts.most_common(1)[0]
+    if 2 * most > height * width:
+        seen, background = ink_from_pixels(image)
+        np.testing.assert_array_equal(seen, (image != colour).any(axis=2))
+        assert background == colour
+    else:
+        assert ink_from_pixels(image) == (None, None)
