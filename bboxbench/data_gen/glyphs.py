@@ -6,6 +6,7 @@ and the rendered mask is cut to what is in it.
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 
 import numpy as np
@@ -42,7 +43,6 @@ def _render(character: str, face: str, size: int) -> Mask:
     return np.frombuffer(bytes(core), np.uint8).reshape(height, width)
 
 
-@lru_cache(maxsize=16384)
 def ink_mask(character: str, face: str, size: int, least: int = 1) -> Mask:
     """The ink of a character: coverage 0..255, uint8 (height, width), read-only.
 
@@ -55,6 +55,11 @@ def ink_mask(character: str, face: str, size: int, least: int = 1) -> Mask:
     Raises:
         InputError: it has no ink, as a space.
     """
+    cached = next(cached for largest, cached in _CACHES if size <= largest)
+    return cached(character, face, size, least)
+
+
+def _ink_mask(character: str, face: str, size: int, least: int) -> Mask:
     coverage = _render(character, face, size)
     box = mask_to_box(coverage >= least)
     if box is None:
@@ -63,6 +68,12 @@ def ink_mask(character: str, face: str, size: int, least: int = 1) -> Mask:
         )
     xmin, ymin, xmax, ymax = box
     return coverage[ymin:ymax, xmin:xmax]
+
+
+_CACHES = tuple(
+    (largest, lru_cache(count)(_ink_mask)) for largest, count in ((96, 16384), (256, 4096), (sys.maxsize, 64))
+)
+"""Masks that were asked for, up to each size so many: some 100 MB at most, also of many large glyphs."""
 
 
 @lru_cache(maxsize=4096)
