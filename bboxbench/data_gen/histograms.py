@@ -33,8 +33,8 @@ WIDTH = 11.0
 """Of the figure, in inches; so are all lengths below."""
 LEFT, RIGHT, GAP, ROW, TITLE, BELOW = 0.55, 0.25, 0.5, 1.7, 0.62, 0.68
 COLUMNS, COLOUR_BAR = 4, 0.6
-BINS = 32
-"""At most so many bars a panel."""
+BINS, FEW = 32, 10
+"""At most so many bars a panel; fewer than so many whole numbers a bar are few."""
 
 LETTERS_A_LINE = 78
 """Bars of one character each that stand side by side and can still be read."""
@@ -155,8 +155,12 @@ def _edges(values: Any) -> Any:
     """Borders of bars: for whole numbers a whole number of them a bar, and the values in its middle."""
     least, most = float(values.min()), float(values.max())
     if _whole(values):
-        step = max(1, math.ceil((most - least + 1) / BINS))
-        return np.arange(least - 0.5, most + step, step)
+        span = int(most - least) + 1
+        smallest = -(-span // BINS)
+        # A last bar over fewer numbers than the others looks like fewer samples, where bars are over few.
+        widths = range(smallest, 2 * smallest if smallest < FEW else smallest + 1)
+        step = min(widths, key=lambda step: (-span % step / step, step))
+        return least - 0.5 + step * np.arange(-(-span // step) + 1)
     return np.linspace(least, most, BINS + 1)
 
 

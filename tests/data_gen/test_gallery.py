@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from bboxbench.boxes import mask_to_box
-from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, generate, preview
-from bboxbench.data_gen.gallery import _framed, box_colour
+from bboxbench.data_gen import Dataset, DatasetSpec, Sample, draw_sample, generate, preview
+from bboxbench.data_gen.gallery import _framed, _standing_out, box_colour, render_gallery
 from bboxbench.errors import InputError
 
 
@@ -65,3 +65,101 @@ def test_a_path_that_is_no_png_is_refused(tiny: Dataset, tmp_path: Path, name: s
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(InputError, match=r"\.png file"):
         preview(tiny, tmp_path / name)
+
+
+def imported(glyph: str, width: int = 64, height: int = 48) -> Sample:
+    """A photograph, as far as a gallery can tell: many colours, no ink, no face."""
+    pixels = np.random.default_rng(len(glyph)).integers(0, 256, (height, width, 3), np.uint8)
+    return Sample(7, pixels, np.array([3, 4, width // 2, height // 2], np.int16), glyph)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 48), (200, 100), (640, 480), (1000, 30), (20, 900)])
+@pytest.mark.parametrize(
+    "glyph", ["A", "traffic light", "a class with a name that is longer than any caption", "\u4e00", ""]
+)
+def test_pictures_that_were_not_drawn_are_shown_with_the_name_of_their_class(size: tuple[int, int], glyph: str) -> None:
+    page = render_gallery([imported(glyph, *size)] * 3, "a folder", 2, ("reason", "", ""))
+    pixels = np.asarray(page)
+    # No caption and no picture runs over the page's own margin.
+    assert (pixels[:, -20:] == 255).all()
+    assert (pixels[:, :20] == 255).all()
+    # Each sample has a caption under it: something dark that is no part of a picture.
+    assert page.height > 2 * min(size[1], 100)
+
+
+def test_the_frame_of_a_picture_of_many_colours_covers_just_its_box() -> None:
+    sample = imported("A")
+    for scale in (1, 3):
+        plain = np.repeat(np.repeat(sample.image, scale, axis=0), scale, axis=1)
+        changed = (np.asarray(_framed(sample, scale)) != plain).any(axis=-1)
+        assert mask_to_box(changed) == tuple((sample.box * scale).tolist())
+
+
+def test_the_pen_stands_out_from_what_is_under_the_frame() -> None:
+    for grey in (0, 128, 255):
+        pen = _standing_out([(grey, grey, grey)] * 10)
+        assert np.abs(np.array(pen) - grey).max() >= 120
+
+
+def test_large_pictures_are_made_smaller() -> None:
+    page = render_gallery([imported("A", 4000, 2000)], "large")
+    assert page.width < 600
+
+
+@pytest.mark.parametrize("preset", ["letters", "varied"])
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_outlines_run_along_the_border_of_the_mask_inside_it(preset: str, scale: int) -> None:
+    spec = DatasetSpec(preset=preset, n=4, masks=True)
+    for index in range(4):
+        sample = draw_sample(spec, index)
+        without, traced = (np.asarray(_framed(sample, scale, masks=masks)) for masks in (False, True))
+        changed = (without != traced).any(axis=-1)
+        mask = np.repeat(np.repeat(sample.mask, scale, axis=0), scale, axis=1) > 0
+        assert changed.any()
+        assert not (changed & ~mask).any()
+
+
+def test_masks_are_shown_where_there_are_some(tmp_path: Path) -> None:
+    spec = DatasetSpec(preset="varied", n=3, masks=True, width=64, height=48, sizes=(16, 24))
+    data = generate(spec, tmp_path / "masks", workers=1)
+    with_masks, without = (
+        preview(data, tmp_path / f"{masks}.png", masks=masks).read_bytes() for masks in (True, False)
+    )
+    assert with_masks != without
+    plain = generate(spec.changed(masks=False), tmp_path / "plain", workers=1)
+    with pytest.raises(InputError, match="Expected a data set with masks"):
+        preview(plain, tmp_path / "page.png", masks=True)
+
+
+def test_samples_stand_in_the_order_of_their_indices_and_shards_are_read_once(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    verified = Dataset._verified
+
+    def counted(self: Dataset, number: int, names):
+        read.append(number)
+        return verified(self, number, names)
+
+    monkeypatch.setattr(Dataset, "_verified", counted)
+    preview(tiny, tmp_path / "page.png", columns=4, indices=[2100, 5, 2200, 6])
+    assert read == [0, 2]
+    page = Image.open(tmp_path / "page.png").convert("RGB")
+    for place, index in enumerate([2100, 5, 2200, 6]):
+        cell = np.asarray(page.crop((24 + place * (384 + 20), 44, 24 + place * (384 + 20) + 384, 44 + 288)))
+        assert (cell[-1, -1] == draw_sample(tiny.spec, index).image[-1, -1]).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"order": "smallest", "indices": [1]}, "an order or indices, received both"),
+        ({"indices": []}, "Expected 1 to 400 indices, received 0"),
+        ({"indices": [2300]}, "from 0 to 2299, received 2300"),
+        ({"order": "largets"}, "Did you mean 'largest'"),
+    ],
+)
+def test_choices_that_cannot_be_made_are_refused(tiny: Dataset, tmp_path: Path, changes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        preview(tiny, tmp_path / "page.png", **changes)
+    assert not (tmp_path / "page.png").exists()

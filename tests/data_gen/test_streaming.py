@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bboxbench.data_gen import Dataset, DatasetSpec, generate, stream
+from bboxbench.boxes import relative_boxes
+from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, generate, stream
 from bboxbench.data_gen.draws import ORDER, random_order
 from bboxbench.data_gen.streaming import FORMS
 from bboxbench.errors import InputError
@@ -176,6 +177,20 @@ def test_a_batch_beyond_the_last_is_an_index_error() -> None:
     batches = stream(SMALL, split="train", batch_size=10, form="keras")
     with pytest.raises(IndexError, match="from 0 to 2, received 3"):
         batches[3]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_masks_and_class_maps_are_those_of_the_samples(form: str) -> None:
+    spec = DatasetSpec(preset="varied", n=9, masks=True, width=48, height=40, sizes=(12, 20))
+    samples = [draw_sample(spec, index) for index in range(9)]
+    batches = list(stream(spec, batch_size=4, form=form, targets=("box", "mask", "class_map")))
+    assert [set(found) for _, found in batches] == [{"box", "mask", "class_map"}] * 3
+    found = {name: np.concatenate([np.asarray(each[name]) for _, each in batches]) for name in batches[0][1]}
+    assert np.array_equal(found["mask"], np.stack([sample.mask for sample in samples]))
+    assert np.array_equal(found["class_map"], np.stack([sample.class_map for sample in samples]))
+    assert np.array_equal(found["box"], relative_boxes(np.stack([sample.box for sample in samples]), 48, 40))
+    _, alone = next(iter(stream(spec, batch_size=9, form=form, targets="mask")))
+    assert np.array_equal(np.asarray(alone), found["mask"])
 
 
 @pytest.mark.parametrize(
