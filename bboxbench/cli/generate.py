@@ -5,14 +5,30 @@ from __future__ import annotations
 import shlex
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bboxbench.cli.console import Console, duration
+from bboxbench.cli.drawables import show_drawables
 from bboxbench.cli.numbers import whole_number
+from bboxbench.cli.options import flag, measure, number, option
+from bboxbench.errors import InputError
+
+if TYPE_CHECKING:
+    from bboxbench.data_gen import Dataset, DatasetSpec
 
 __all__ = ["add_to"]
+
+WHICH, GLYPHS, PICTURE, EFFECTS, LABELS, OUTPUT = (
+    "Which pictures",
+    "What is drawn",
+    "On what",
+    "Effects: each picture takes its own, up to",
+    "Labels",
+    "Output",
+)
+"""Headings of the options in ``--help``."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,55 +37,141 @@ def add_to(app: typer.Typer) -> None:
         "generate",
         epilog="Examples:\n\n"
         "`bboxbench generate` - 40,000 pictures into data/letters-n40000-seed0\n\n"
-        "`bboxbench generate --n 1000 --seed 7 --out mine` - fewer, others, elsewhere\n\n"
-        "`bboxbench generate --sizes 16-64` - small letters too\n\n"
-        "`bboxbench generate --background white` - black letters on white",
+        "`bboxbench generate --preset varied --n 1000 --out mine` - all fonts, effects and backgrounds\n\n"
+        "`bboxbench generate --glyphs greek,digits --font STIXGeneral --font fonts/My.ttf`\n\n"
+        "`bboxbench generate --background plain,gradient --rotation 15 --noise 8 --masks`\n\n"
+        "`bboxbench generate --spec mine.toml --seed 7` - keys of the file are these options; an option wins\n\n"
+        "`bboxbench generate --list` - what there is to choose from",
     )(generate)
 
 
 def generate(
-    n: Annotated[int, typer.Option("--n", parser=whole_number(1), metavar="N", help="Pictures to draw.")] = 40_000,
+    n: Annotated[int | None, number(WHICH, 1, "40000", "Pictures to draw.", "--n")] = None,
     seed: Annotated[
-        int,
-        typer.Option(parser=whole_number(0, 2**63 - 1), metavar="N", help="The same seed draws the same pictures."),
-    ] = 0,
-    preset: Annotated[str, typer.Option(metavar="NAME", help="The recipe: letters.")] = "letters",
-    sizes: Annotated[
-        str | None, typer.Option(metavar="MIN-MAX", help="Letter sizes in pixels per em; of the preset: 48-64.")
+        int | None,
+        option(WHICH, "0", "The same seed draws the same pictures.", "N", parser=whole_number(0, 2**63 - 1)),
     ] = None,
-    background: Annotated[
+    preset: Annotated[
+        str | None, option(WHICH, "letters", "Where to start from: letters, varied, hard.", "NAME")
+    ] = None,
+    spec: Annotated[Path | None, option(WHICH, "", "TOML file with these options as keys.", "FILE")] = None,
+    resume: Annotated[
+        # Not checked here: a folder that cannot be read is one that cannot be written, which is another exit code.
+        Path | None,
+        option(WHICH, "", "Finish or restore what this folder says it holds.", "DIR", readable=False),
+    ] = None,
+    glyphs: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="plain: one random colour a picture; white: black on white."),
+        option(GLYPHS, "latin", "As latin,digits or A-F or U+0391-U+03A9; =ABC is these characters.", "GLYPHS"),
+    ] = None,
+    font: Annotated[
+        list[str] | None,
+        option(GLYPHS, "two of DejaVuSansMono", "A face, or the path of a .ttf or .otf file; once for each.", "FONT"),
+    ] = None,
+    sizes: Annotated[str | None, option(GLYPHS, "48-64", "Pixels per em.", "MIN-MAX")] = None,
+    min_contrast: Annotated[
+        int | None, number(GLYPHS, 1, "64", "Least difference in luma to what is behind, of 255.")
+    ] = None,
+    width: Annotated[int | None, number(PICTURE, 1, "200", "In pixels.")] = None,
+    height: Annotated[int | None, number(PICTURE, 1, "100", "In pixels.")] = None,
+    background: Annotated[
+        str | None, option(PICTURE, "plain", "Any of plain, white, gradient, noise, texture, pictures.", "NAMES")
+    ] = None,
+    pictures: Annotated[
+        str | None, option(PICTURE, "", "Folder of pictures for the background of this name.", "DIR")
+    ] = None,
+    rotation: Annotated[float | None, measure(EFFECTS, "degrees", "Either way.", "DEGREES")] = None,
+    scale: Annotated[str | None, option(EFFECTS, "", "Factors, for each axis its own, as 0.8-1.25.", "MIN-MAX")] = None,
+    shear: Annotated[float | None, measure(EFFECTS, "degrees", "Either way.", "DEGREES")] = None,
+    shift: Annotated[float | None, measure(EFFECTS, "pixels", "Off the pixel grid, 0.5 at most.", "PX")] = None,
+    blur: Annotated[float | None, measure(EFFECTS, "pixels", "Of the glyph: its standard deviation.", "PX")] = None,
+    noise: Annotated[
+        float | None, measure(EFFECTS, "levels", "Of the whole picture: its standard deviation, of 255.", "LEVELS")
+    ] = None,
+    ink_threshold: Annotated[
+        int | None,
+        number(LABELS, 1, "1", "Levels that a pixel differs by from the same picture without glyph to be ink."),
+    ] = None,
+    masks: Annotated[
+        bool | None, flag(LABELS, "Keep each glyph's mask and class map, too.", "--masks/--no-masks")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "-o", metavar="DIR", readable=False, help="Folder to draw into; by default data/letters-nN-seedN."
-        ),
+        option(OUTPUT, "data/PRESET-nN-seedN", "Folder to draw into.", "DIR", "--out", "-o", readable=False),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(parser=whole_number(1), metavar="N", help="Processes; by default one per usable core.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    workers: Annotated[int | None, number(OUTPUT, 1, "one per usable core", "Processes.")] = None,
+    dry_run: Annotated[bool, flag(OUTPUT, "Check all, print the whole spec as TOML, then stop.", "--dry-run")] = False,
+    listed: Annotated[bool, flag(OUTPUT, "Presets, glyphs, faces and backgrounds to choose from.", "--list")] = False,
+    quiet: Annotated[bool, flag(OUTPUT, "No progress, no advice.", "--quiet", "-q")] = False,
+    as_json: Annotated[bool, flag(OUTPUT, "One JSON object a line on stdout.", "--json")] = False,
 ) -> None:
     """Draw pictures of one letter with exact boxes.
 
     The same command goes on where it was stopped, and does nothing where all is there. The same options draw the same
-    pictures, bit by bit, whatever --workers and however often it was stopped.
+    pictures, bit by bit, whatever --workers and however often it was stopped. What is left out is as in the preset.
     """
-    from bboxbench.data_gen import DatasetSpec
-    from bboxbench.data_gen import generate as draw
-    from bboxbench.data_gen.presets import PRESETS
-    from bboxbench.data_gen.spec_checks import parse_sizes
-    from bboxbench.errors import unknown_name
-
-    if preset not in PRESETS:
-        raise unknown_name("preset", preset, PRESETS)
-    changes = {"sizes": sizes and parse_sizes(sizes), "background": background}
-    spec = DatasetSpec.letters(n=n, seed=seed, **{name: value for name, value in changes.items() if value is not None})
-    folder = out if out is not None else Path("data") / spec.folder_name
     console = Console(quiet, as_json)
+    given = {
+        "n": n,
+        "seed": seed,
+        "preset": preset,
+        "glyphs": glyphs,
+        "fonts": font or None,
+        "sizes": sizes,
+        "min_contrast": min_contrast,
+        "width": width,
+        "height": height,
+        "background": background,
+        "pictures": pictures,
+        "rotation": rotation,
+        "scale": scale,
+        "shear": shear,
+        "shift": shift,
+        "blur": blur,
+        "noise": noise,
+        "ink_threshold": ink_threshold,
+        "masks": masks,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    if listed:
+        show_drawables(console)
+        return
+    wanted = _resumed(resume, out, spec, changes) if resume is not None else _spec(spec, changes)
+    folder = resume or out or Path("data") / wanted.folder_name
+    if dry_run:
+        _describe(console, wanted, folder)
+        return
+    _draw(console, wanted, folder, workers)
+
+
+def _spec(file: Path | None, changes: dict[str, Any]) -> DatasetSpec:
+    from bboxbench.data_gen.spec_file import read_spec, read_values, spec_of
+
+    typed = read_values(changes, Path.cwd())
+    return read_spec(file, **typed) if file is not None else spec_of(typed)
+
+
+def _resumed(folder: Path, out: Path | None, file: Path | None, changes: dict[str, Any]) -> DatasetSpec:
+    from bboxbench.data_gen.manifest import intended_spec
+
+    others = {"out": out, "spec": file, **changes}
+    if extra := [f"--{name.replace('_', '-')}" for name, value in others.items() if value is not None]:
+        raise InputError(f"Expected --resume alone, since the folder says what it holds. Received {extra[0]}, too.")
+    return intended_spec(folder)
+
+
+def _describe(console: Console, spec: DatasetSpec, folder: Path) -> None:
+    """The spec as TOML on stdout, so that it can be kept, changed and drawn by ``--spec``."""
+    from bboxbench.data_gen.spec_file import spec_toml
+
+    console.show(spec_toml(spec).rstrip("\n"))
+    console.say(f"{spec.n:,} pictures would go to {folder}; nothing was written.")
+    console.event("plan", folder=str(folder), spec=spec.to_dict())
+
+
+def _draw(console: Console, spec: DatasetSpec, folder: Path, workers: int | None) -> None:
+    from bboxbench.data_gen import generate as draw
+
     start, worked = time.monotonic(), False
     with console.progress("Drawing", spec.n, "pictures") as ticker:
 
@@ -80,8 +182,12 @@ def generate(
             console.event("progress", done=done, total=total)
 
         dataset = draw(spec, folder, workers, progress)
-    seconds = time.monotonic() - start
-    pictures = f"{spec.n:,} picture{'s' if spec.n > 1 else ''}"
+    _conclude(console, dataset, folder, worked, time.monotonic() - start)
+
+
+def _conclude(console: Console, dataset: Dataset, folder: Path, worked: bool, seconds: float) -> None:
+    """What became of it, and what to do next."""
+    pictures = f"{dataset.n:,} picture{'s' if dataset.n > 1 else ''}"
     if worked:
         size = dataset.size_on_disk
         space = f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
@@ -91,12 +197,13 @@ def generate(
     place = shlex.quote(str(folder))
     console.say(f"Look at them:   bboxbench preview {place}")
     console.say(f"Check them:     bboxbench verify {place}")
+    console.say(f"Take them out:  bboxbench export {place} --format coco")
     console.say(f"Train on them:  bboxbench sweep --preset quick --data {place}")
     console.event(
         "done",
         folder=str(folder),
-        n=spec.n,
-        seed=spec.seed,
+        n=dataset.n,
+        seed=dataset.spec.seed,
         sha256=dataset.sha256,
         bytes=dataset.size_on_disk,
         seconds=round(seconds, 3),

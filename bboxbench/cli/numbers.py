@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-__all__ = ["seconds", "whole_number"]
+__all__ = ["amount", "seconds", "whole_number"]
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str | int], int]:
@@ -26,12 +26,20 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str | int], i
     return parse
 
 
-def seconds(value: str | float) -> float:
-    """A parser for an option that takes a length of time: a finite number of 0 or more."""
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise typer.BadParameter(f"expected seconds, 0 or more, received '{value}'.")
-    return number
+def amount(unit: str) -> Callable[[str | float], float]:
+    """A parser for an option that takes a finite number of 0 or more in a unit, as in "seconds"."""
+
+    def parse(value: str | float) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number >= 0):
+            raise typer.BadParameter(f"expected {unit}, 0 or more, received '{value}'.")
+        return number
+
+    return parse
+
+
+seconds = amount("seconds")
+"""A parser for an option that takes a length of time."""

@@ -6,12 +6,12 @@ from typing import Any
 
 import typer
 
-from bboxbench.cli.numbers import whole_number
+from bboxbench.cli.numbers import amount, whole_number
 
-__all__ = ["number", "option"]
+__all__ = ["flag", "measure", "number", "option"]
 
 
-def option(panel: str, default: str, explained: str, metavar: str = "NAMES") -> Any:
+def option(panel: str, default: str, explained: str, metavar: str = "NAMES", *names: str, **more: Any) -> Any:
     """An option that takes whatever its parameter is.
 
     Args:
@@ -19,14 +19,26 @@ def option(panel: str, default: str, explained: str, metavar: str = "NAMES") -> 
         default: what the preset has, said behind the explanation; empty where there is nothing to say.
         explained: what it is, ending in a full stop.
         metavar: what is to be typed.
+        names: what it is called, where its parameter has another name.
+        more: what else `typer.Option` takes.
     """
-    return typer.Option(help=_said(explained, default), rich_help_panel=panel, metavar=metavar)
+    return typer.Option(*names, help=_said(explained, default), rich_help_panel=panel, metavar=metavar, **more)
 
 
 def number(panel: str, least: int, default: str, explained: str, *names: str) -> Any:
     """The same for a whole number of ``least`` or more, under ``names`` where its parameter has another."""
     said = _said(explained, default)
     return typer.Option(*names, help=said, rich_help_panel=panel, metavar="N", parser=whole_number(least))
+
+
+def measure(panel: str, unit: str, explained: str, metavar: str) -> Any:
+    """The same for a finite number of 0 or more in a unit, as in "degrees"; 0 is the default."""
+    return typer.Option(help=explained, rich_help_panel=panel, metavar=metavar, parser=amount(unit))
+
+
+def flag(panel: str, explained: str, *names: str) -> Any:
+    """The same for what is on or off."""
+    return typer.Option(*names, help=explained, rich_help_panel=panel, show_default=False)
 
 
 def _said(explained: str, default: str) -> str:

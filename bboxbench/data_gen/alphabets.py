@@ -145,7 +145,7 @@ def _as_they_are(item: str) -> str:
 def _literal(characters: str, text: str) -> str:
     if not characters:
         raise InputError(f"Expected characters behind '=', received {text!r}.")
-    check_characters(characters)
+    _check_alone(characters)
     return characters
 
 
@@ -160,6 +160,7 @@ def _code_points(item: str) -> str:
         raise InputError(f"Expected code points up to U+{_LAST:X}, received {item!r}.")
     if match[2]:
         return _range(first, last, item)
+    # A mark by its number is meant as such; among characters it is rather half of one.
     check_characters(chr(first))
     return chr(first)
 
@@ -188,7 +189,7 @@ def check_characters(characters: str) -> None:
     Private ones may, since fonts of symbols put theirs there.
 
     Raises:
-        InputError: one is a space, a control or combining character or the like, or stands there twice; it is named.
+        InputError: one is a space, a control character or the like, or stands there twice; it is named.
     """
     seen: set[str] = set()
     for character in characters:
@@ -199,18 +200,20 @@ def check_characters(characters: str) -> None:
                 f"Expected glyphs with ink, received {character!a} ({code}), {_WITHOUT_A_PICTURE[kind]}, "
                 "which draws nothing."
             )
-        if kind in _MARKS:
-            raise InputError(
-                f"Expected glyphs that stand alone, received {code} ({_name(character)}), a mark on the character "
-                "before it; write both as one, if Unicode has that."
-            )
         if character in seen:
             raise InputError(f"Expected each glyph once, received {character!r} twice.")
         seen.add(character)
 
 
-def _name(character: str) -> str:
-    return unicodedata.name(character, "without a name")
+def _check_alone(characters: str) -> None:
+    check_characters(characters)
+    for character in characters:
+        if _kind(character) in _MARKS:
+            name = unicodedata.name(character, "without a name")
+            raise InputError(
+                f"Expected glyphs that stand alone, received U+{ord(character):04X} ({name}), a mark on the character "
+                "before it; write both as one, if Unicode has that."
+            )
 
 
 def spelled(glyphs: str) -> str:
@@ -225,8 +228,11 @@ def spelled(glyphs: str) -> str:
         name = max((name for name in GLYPH_SETS if rest.startswith(GLYPH_SETS[name])), key=_length, default="")
         run = GLYPH_SETS.get(name) or _run(rest)
         if not name and len(run) < 4:
-            break
-        items.append(name or f"U+{ord(run[0]):04X}-U+{ord(run[-1]):04X}")
+            if not any(_kind(each) in _MARKS for each in rest):
+                break
+            run = rest[0]
+        codes = [f"U+{ord(each):04X}" for each in (run[0], run[-1])]
+        items.append(name or "-".join(dict.fromkeys(codes)))
         rest = rest[len(run) :]
     return ",".join([*items, f"={rest}"] if rest else items)
 

@@ -10,11 +10,11 @@ A *face* is a name of `FONT_NAMES` or the absolute path of a font file, as a str
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
 from PIL import ImageFont
 
@@ -30,6 +30,8 @@ __all__ = [
     "font_file",
     "font_path",
     "font_sha256",
+    "is_font_path",
+    "kept_by_face",
     "named_fonts",
     "open_font",
 ]
@@ -58,6 +60,9 @@ _SUFFIXES = (".ttf", ".otf", ".ttc", ".otc", ".woff", ".woff2", ".pfb", ".pfa", 
 """What marks a text as the name of a file, also where no folder stands before it."""
 
 _MOST_FONT_NAME = 100
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,22 @@ class FontFile:
                 f"Expected the font file {self.path} as it was, with SHA-256 {self.sha256[:12]}..., received one with "
                 f"{found.sha256[:12]}...; bring the old file back, or draw into another folder."
             )
+
+
+_CACHES: list[Callable[[], None]] = []
+_CONTENTS: dict[str, str] = {}
+"""SHA-256 of the user's own fonts, by path, as they were when last looked at."""
+
+
+def kept_by_face(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """A cache of up to ``most`` results that depend on a face's file; they are forgotten when a file has changed."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        kept = lru_cache(maxsize=most)(function)
+        _CACHES.append(kept.cache_clear)
+        return cast(Callable[P, T], kept)
+
+    return decorate
 
 
 @lru_cache(maxsize=1)
@@ -161,8 +182,23 @@ def font_file(path: Path | str) -> FontFile:
             f"{str(place)!r}; rename the file."
         )
     check_font(place)
-    open_font(str(place), 64)
-    return FontFile(name, file_sha256(place), str(place))
+    sha256 = file_sha256(place)
+    if _CONTENTS.setdefault(str(place), sha256) != sha256:
+        _CONTENTS[str(place)] = sha256
+        for forget in _CACHES:
+            forget()
+    font = open_font(str(place), 64)
+    try:
+        # The mark for a missing glyph, which every font has.
+        font.getmask("\U0010ffff")
+    except OSError as error:
+        raise _damaged(place, error, "choose another") from error
+    return FontFile(name, sha256, str(place))
+
+
+def is_font_path(text: str) -> bool:
+    """Whether a person who writes this means a file: a folder stands before it, or the ending of a font behind."""
+    return Path(text).name != text or text.lower().endswith(_SUFFIXES)
 
 
 def named_fonts(
@@ -171,7 +207,7 @@ def named_fonts(
     """Names for all fonts, of which some may be given as the paths of files.
 
     Args:
-        fonts: names of `FONT_NAMES` or of ``known``, and paths: what has a folder before it or the ending of a font.
+        fonts: names of `FONT_NAMES` or of ``known``, and paths: see `is_font_path`.
         known: fonts that were read before, by `font_file`.
         folder: what relative paths start from; the current folder by default.
 
@@ -187,7 +223,7 @@ def named_fonts(
         if font in FONT_NAMES or font in files:
             names.append(str(font))
             continue
-        if not isinstance(font, Path) and Path(font).name == font and not font.lower().endswith(_SUFFIXES):
+        if not isinstance(font, Path) and not is_font_path(font):
             raise unknown_name("font", font, (*FONT_NAMES, *files))
         file = font_file((folder or Path()) / Path(font).expanduser())
         if (other := files.get(file.name)) is not None and other.path != file.path:
@@ -199,13 +235,13 @@ def named_fonts(
     return tuple(names), tuple(files[name] for name in dict.fromkeys(names) if name in files)
 
 
-@lru_cache(maxsize=256)
+@kept_by_face(256)
 def font_sha256(face: str) -> str:
     """Hexadecimal SHA-256 of a face's file, for the manifest."""
     return file_sha256(font_path(face))
 
 
-@lru_cache(maxsize=256)
+@kept_by_face(256)
 def characters(face: str) -> frozenset[int]:
     """The code points that a face has, by its own table.
 
@@ -215,7 +251,7 @@ def characters(face: str) -> frozenset[int]:
     return read_characters(font_path(face))
 
 
-@lru_cache(maxsize=1024)
+@kept_by_face(1024)
 def open_font(face: str, size: int) -> ImageFont.FreeTypeFont:
     """A face at ``size`` pixels per em. Kept open: opening it for every picture costs three quarters of the speed.
 
@@ -230,5 +266,8 @@ def open_font(face: str, size: int) -> ImageFont.FreeTypeFont:
         # The other layout engine depends on what else is installed; this one is always there.
         return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
-        what_to_do = "install matplotlib again" if face in FONT_NAMES else "choose another"
-        raise InputError(f"The font file {path} is damaged ({error}); {what_to_do}.") from error
+        raise _damaged(path, error, "install matplotlib again" if face in FONT_NAMES else "choose another") from error
+
+
+def _damaged(path: Path, error: OSError, what_to_do: str) -> InputError:
+    return InputError(f"The font file {path} is damaged ({error}); {what_to_do}.")

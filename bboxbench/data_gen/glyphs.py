@@ -7,13 +7,12 @@ and the rendered mask is cut to what is in it.
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from bboxbench.boxes import mask_to_box
-from bboxbench.data_gen.fonts import characters, face_name, open_font
+from bboxbench.data_gen.fonts import characters, face_name, kept_by_face, open_font
 from bboxbench.errors import InputError
 
 __all__ = ["Mask", "check_glyphs", "ink_mask"]
@@ -26,14 +25,15 @@ _NOT_A_CHARACTER = "\U0010ffff"
 _COMPARED_SIZE = 64
 
 
-@lru_cache(maxsize=4096)
+@kept_by_face(4096)
 def _render(character: str, face: str, size: int) -> Mask:
     """Coverage 0..255, read-only, shape (height, width), which may have empty rows and columns or be empty.
 
     Kept, since the same character is cut at several coverages, and rendering it is what takes the time.
     """
+    font = open_font(face, size)
     try:
-        core, _ = open_font(face, size).getmask2(character, mode="L", anchor="la")
+        core, _ = font.getmask2(character, mode="L", anchor="la")
     except (OSError, ValueError) as error:
         raise InputError(
             f"{face_name(face)} cannot draw {character!r} (U+{ord(character):04X}) at {size} px ({error}); leave it "
@@ -71,12 +71,12 @@ def _ink_mask(character: str, face: str, size: int, least: int) -> Mask:
 
 
 _CACHES = tuple(
-    (largest, lru_cache(count)(_ink_mask)) for largest, count in ((96, 16384), (256, 4096), (sys.maxsize, 64))
+    (largest, kept_by_face(count)(_ink_mask)) for largest, count in ((96, 16384), (256, 4096), (sys.maxsize, 64))
 )
 """Masks that were asked for, up to each size so many: some 100 MB at most, also of many large glyphs."""
 
 
-@lru_cache(maxsize=4096)
+@kept_by_face(4096)
 def check_glyphs(glyphs: str, face: str) -> None:
     """Make sure that the font has every character.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,21 @@ from PIL import features
 from bboxbench import __version__
 from bboxbench.data_gen.attributes import arrays_of
 from bboxbench.data_gen.fonts import font_path, font_sha256
-from bboxbench.data_gen.presets import LETTERS_SIZES
 from bboxbench.data_gen.shards import SHARD_ROWS, shard_file, shard_rows
 from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.splits import split_ranges
 from bboxbench.errors import InputError, read_errors
 
-__all__ = ["MANIFEST", "TABLE", "UNFINISHED", "Manifest", "finish_command", "read_manifest", "read_unfinished"]
+__all__ = [
+    "MANIFEST",
+    "TABLE",
+    "UNFINISHED",
+    "Manifest",
+    "finish_command",
+    "intended_spec",
+    "read_manifest",
+    "read_unfinished",
+]
 
 MANIFEST, UNFINISHED, TABLE = "dataset.json", "unfinished.json", "boxes.csv"
 
@@ -114,11 +123,12 @@ def unfinished_json(spec: DatasetSpec) -> str:
 
 
 def finish_command(spec: DatasetSpec, folder: Path) -> str:
-    """What to type to draw ``spec`` in ``folder``, or to go on with it."""
-    if spec == DatasetSpec(preset=spec.preset, n=spec.n, seed=spec.seed, sizes=spec.sizes):
-        sizes = "" if spec.sizes == LETTERS_SIZES else f" --sizes {spec.sizes[0]}-{spec.sizes[1]}"
-        return f"bboxbench generate --n {spec.n} --seed {spec.seed}{sizes} --out {folder}"
-    return "bboxbench.data_gen.generate(spec, folder) with the same spec"
+    """What to type to draw ``spec`` in ``folder``, or to go on with it.
+
+    The folder itself says what it holds or is to hold, so this is true for every spec. See
+    `bboxbench.data_gen.typed.draw_command` for the options that draw it elsewhere.
+    """
+    return shlex.join(["bboxbench", "generate", "--resume", str(folder)])
 
 
 def _load(path: Path, kind: str) -> dict[str, Any]:
@@ -151,6 +161,15 @@ def read_unfinished(folder: Path) -> DatasetSpec | None:
     if not there:
         return None
     return _spec(_load(path, f"unfinished {KIND}"), path)
+
+
+def intended_spec(folder: Path) -> DatasetSpec:
+    """What a folder is to hold, be it finished or not.
+
+    Raises:
+        InputError: it does not say, or what it says cannot be read or understood.
+    """
+    return read_unfinished(folder) or read_manifest(folder).spec
 
 
 def _nothing_to_read(folder: Path) -> InputError:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 import operator
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from bboxbench.data_gen.alphabets import check_characters
 from bboxbench.data_gen.draws import STEPS
-from bboxbench.data_gen.fonts import FontFile, face_name, named_fonts
+from bboxbench.data_gen.fonts import FontFile, face_name, kept_by_face, named_fonts
 from bboxbench.data_gen.glyphs import check_glyphs, ink_mask
 from bboxbench.data_gen.photographs import pictures_sha256
 from bboxbench.errors import InputError, unknown_name
@@ -153,13 +153,7 @@ def glyphs(value: Any) -> str:
         raise InputError(f"Expected glyphs as a string of characters, at least one, received {value!r}.")
     if len(value) > MAX_GLYPHS:
         raise InputError(f"Expected {MAX_GLYPHS} glyphs or fewer, received {len(value)}.")
-    seen: set[str] = set()
-    for character in value:
-        if not character.isprintable():
-            raise InputError(f"Expected glyphs with ink, received {character!r}, which draws nothing.")
-        if character in seen:
-            raise InputError(f"Expected each glyph once, received {character!r} twice.")
-        seen.add(character)
+    check_characters(value)
     return value
 
 
@@ -170,7 +164,7 @@ def truth(name: str, value: Any) -> bool:
     return value
 
 
-@lru_cache(maxsize=64)
+@kept_by_face(64)
 def check_that_all_fit(glyphs: str, faces: tuple[str, ...], sizes: tuple[int, int], width: int, height: int) -> None:
     """Make sure that every face has every glyph, with ink, and that it fits the picture at every size.
 

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,7 +13,13 @@ from pathlib import Path
 import pytest
 
 from bboxbench.cli import main
-from bboxbench.data_gen import open_dataset
+from bboxbench.data_gen import DatasetSpec, open_dataset
+from bboxbench.data_gen.alphabets import GLYPH_SETS
+from bboxbench.data_gen.fonts import FONT_NAMES, font_path
+from bboxbench.data_gen.manifest import unfinished_json
+from bboxbench.data_gen.presets import PRESETS
+from bboxbench.data_gen.spec_checks import BACKGROUNDS
+from bboxbench.errors import InputError
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -71,6 +80,30 @@ def test_sizes_other_than_the_presets_get_a_folder_of_their_own(capsys) -> None:
         (["--seed", "x"], "received 'x'"),
         (["--workers", "0"], "'--workers': expected a whole number of 1 or more"),
         (["--preset", "leters"], "Did you mean 'letters'?"),
+        (["--glyphs", "latin-uper"], "Did you mean 'latin-upper'?"),
+        (["--glyphs", ""], "glyphs between commas"),
+        (["--glyphs", "ABA"], "'A' twice"),
+        (["--glyphs", "\u4e2d\u6587"], "(U+4E2D), which DejaVuSansMono lacks, and 1 more of the 2"),
+        (["--glyphs", "e\u0301"], "U+0301 (COMBINING ACUTE ACCENT)"),
+        (["--font", "DejaVuSan"], "Did you mean 'DejaVuSans'?"),
+        (["--font", "DejaVuSans", "--font", "DejaVuSans"], "DejaVuSans twice"),
+        (["--font", "nowhere/My.ttf"], "nowhere/My.ttf: it does not exist"),
+        (["--font", "./file"], "TrueType or OpenType font, received"),
+        (["--background", "plane"], "Did you mean 'plain'?"),
+        (["--background", "plain,"], "background"),
+        (["--background", "pictures"], "a folder of pictures"),
+        (["--background", "pictures", "--pictures", "nowhere"], "nowhere"),
+        (["--rotation", "-3"], "'--rotation': expected degrees, 0 or more, received '-3'"),
+        (["--scale", "2-1"], "scale"),
+        (["--shift", "3"], "shift"),
+        (["--ink-threshold", "256"], "64 or less"),
+        (["--spec", "nowhere.toml"], "nowhere.toml: it does not exist"),
+        (["--spec", "file"], "Expected TOML in file"),
+        (["--resume", "nowhere"], "found nothing"),
+        (["--resume", "file"], "found a file"),
+        (["--resume", ".", "--seed", "3"], "--resume alone, since the folder says what it holds. Received --seed"),
+        (["--resume", ".", "--out", "d"], "Received --out"),
+        (["--resume", "."], "has no dataset.json"),
         (["--sizes", "32..64"], "as 32-64, received '32..64'"),
         (["--sizes", "64-32"], "received 64 before 32"),
         (["--sizes", "32-164"], "choose a glyph size that fits"),
@@ -161,3 +194,101 @@ def test_help_fits_the_terminal_and_shows_an_example(columns: str, command: str)
     assert all(len(line) <= int(columns) for line in done.stdout.splitlines())
     assert f"bboxbench {command} " in done.stdout[done.stdout.index("Example") :]
     assert "data/-n" not in done.stdout
+
+
+def test_glyphs_fonts_and_effects_are_drawn_as_asked(capsys) -> None:
+    shutil.copy(font_path("STIXGeneral"), "My.ttf")
+    words = ["--n", "30", "--glyphs", "greek,digits", "--font", "My.ttf", "--font", "DejaVuSerif", "--rotation", "10"]
+    words += ["--background", "plain,gradient", "--noise", "3", "--scale", "0.9-1.1", "--masks", "--out", "d"]
+    code, _, err = run(capsys, *words)
+    assert code == 0, err
+    spec = open_dataset("d").spec
+    assert spec.fonts == ("My", "DejaVuSerif")
+    assert spec.glyphs == GLYPH_SETS["greek"] + "0123456789"
+    assert (spec.background, spec.rotation, spec.masks) == (("plain", "gradient"), 10.0, True)
+    assert run(capsys, *words)[1].startswith("d already holds these 30 pictures")
+
+
+def test_keys_of_a_file_are_options_and_an_option_wins(capsys) -> None:
+    Path("mine.toml").write_text('n = 9\nseed = 4\nglyphs = "digits"')
+    code, _, _ = run(capsys, "--spec", "mine.toml", "--seed", "5", "--out", "d")
+    assert code == 0
+    assert open_dataset("d").spec == DatasetSpec.letters(n=9, seed=5, glyphs="0123456789")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_can_be_drawn(capsys, preset: str) -> None:
+    code, _, err = run(capsys, "--preset", preset, "--n", "20", "--out", "d")
+    assert code == 0, err
+    assert open_dataset("d").spec.preset == preset
+
+
+def test_what_is_printed_without_drawing_is_a_file_that_draws_the_same(capsys) -> None:
+    words = ["--n", "9", "--preset", "varied", "--glyphs", "A-C,=,"]
+    code, out, err = run(capsys, *words, "--dry-run")
+    assert code == 0
+    assert list(Path().iterdir()) == []
+    assert "9 pictures would go to data/varied-n9-seed0-" in err
+    Path("same.toml").write_text(out)
+    assert run(capsys, "--spec", "same.toml", "--out", "d")[0] == 0
+    assert run(capsys, *words, "--out", "d")[1].startswith("d already holds")
+
+
+def test_a_folder_is_finished_and_restored_by_what_it_says_it_holds(capsys) -> None:
+    folder = "my data"
+    run(capsys, "--n", "12", "--glyphs", "A-F", "--min-contrast", "70", "--out", folder)
+    before = {path: path.read_bytes() for path in Path(folder).rglob("*.*") if path.is_file()}
+    code, out, _ = run(capsys, "--resume", folder)
+    assert (code, out) == (0, f"{folder} already holds these 12 pictures, complete; nothing was drawn.\n")
+
+    (Path(folder) / "shards/00000.npz").unlink()
+    with pytest.raises(InputError) as told:
+        open_dataset(folder).images("train")
+    command = str(told.value).split("Restore it: ")[1]
+    assert command == "bboxbench generate --resume 'my data'"
+    assert run(capsys, *shlex.split(command)[2:])[0] == 0
+    assert {path: path.read_bytes() for path in Path(folder).rglob("*.*") if path.is_file()} == before
+
+
+def test_a_folder_that_was_left_unfinished_is_finished_without_its_options(capsys) -> None:
+    run(capsys, "--n", "12", "--glyphs", "A-F", "--out", "d")
+    before = Path("d/dataset.json").read_bytes()
+    Path("d/dataset.json").unlink()
+    Path("d/unfinished.json").write_text(unfinished_json(DatasetSpec.letters(n=12, glyphs="ABCDEF")))
+    assert run(capsys, "--resume", "d")[0] == 0
+    assert Path("d/dataset.json").read_bytes() == before
+
+
+def test_going_on_with_another_content_of_a_font_is_refused_by_name(capsys) -> None:
+    shutil.copy(font_path("STIXGeneral"), "My.ttf")
+    words = ["--n", "12", "--font", "My.ttf", "--out", "d"]
+    assert run(capsys, *words)[0] == 0
+    shutil.copy(font_path("DejaVuSerif"), "My.ttf")
+    code, _, err = run(capsys, *words)
+    assert code == 3
+    assert "My" in err
+    assert "'font_files'" not in err
+    (Path("d") / "shards/00000.npz").unlink()
+    code, _, err = run(capsys, "--resume", "d")
+    assert code == 2
+    assert "My.ttf as it was" in err
+
+
+def test_a_data_set_whose_font_moved_is_the_same(capsys) -> None:
+    shutil.copy(font_path("STIXGeneral"), "My.ttf")
+    assert run(capsys, "--n", "12", "--font", "My.ttf", "--out", "d")[0] == 0
+    Path("elsewhere").mkdir()
+    Path("My.ttf").rename("elsewhere/My.ttf")
+    assert open_dataset("d").images("train").shape[0] == 3
+    assert "already holds" in run(capsys, "--n", "12", "--font", "elsewhere/My.ttf", "--out", "d")[1]
+
+
+def test_the_list_names_all_there_is_to_choose_from(capsys) -> None:
+    code, out, err = run(capsys, "--list")
+    assert (code, err) == (0, "")
+    for name in (*PRESETS, *GLYPH_SETS, *FONT_NAMES, *BACKGROUNDS):
+        assert re.search(rf"^  {name} ", out, re.MULTILINE), name
+    assert list(Path().iterdir()) == []
+    _, out, _ = run(capsys, "--list", "--json")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert {event["name"]: event["glyphs"] for event in events if event["event"] == "glyphs"} == GLYPH_SETS

@@ -74,4 +74,4 @@ def test_an_unfinished_data_set_is_2_with_the_command_that_finishes_it(capsys, f
     (folder / "dataset.json").unlink()
     code, _, err = run(capsys, str(folder))
     assert code == 2
-    assert f"Finish it: bboxbench generate --n 1200 --seed 0 --out {folder}" in err
+    assert f"Finish it: bboxbench generate --resume {folder}" in err

@@ -29,6 +29,7 @@ ALONE = st.characters(exclude_categories=("Cs", "Cc", "Cf", "Cn", "Zs", "Zl", "Z
         ("U+0391-U+03A9", GLYPH_SETS["greek-upper"]),
         ("u+41..U+0044", "ABCD"),
         ("U+0416", "\u0416"),
+        ("U+0301", "\u0301"),
         ("U+1D400-U+1D403", "\U0001d400\U0001d401\U0001d402\U0001d403"),
         ("U+E000-U+E001", "\ue000\ue001"),
         ("+-*", "+-*"),
@@ -142,3 +143,4 @@ def test_what_has_a_name_is_spelled_by_it() -> None:
     assert spelled(GLYPH_SETS["greek"] + "0123456789") == "greek,digits"
     assert spelled("0123456789ABC,") == "digits,=ABC,"
     assert spelled("ABCDEFG") == "U+0041-U+0047"
+    assert spelled("A\u0301B") == "U+0041,U+0301,=B"

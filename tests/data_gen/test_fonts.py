@@ -326,6 +326,16 @@ def test_a_font_file_that_was_changed_since_is_refused_by_name(own: Path) -> Non
         file.check()
 
 
+def test_a_file_that_was_changed_is_drawn_as_it_is_now(own: Path) -> None:
+    before = ink_mask("A", font_file(own).path, 40)
+    shutil.copy(font_path("STIXGeneral"), own)
+    after = ink_mask("A", font_file(own).path, 40)
+    assert before.shape != after.shape
+    np.testing.assert_array_equal(after, ink_mask("A", "STIXGeneral", 40))
+    check_glyphs("C", str(own))
+    assert font_sha256(str(own)) == font_sha256("STIXGeneral")
+
+
 def test_names_and_paths_may_be_mixed(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names, files = named_fonts(["DejaVuSans", str(own), "STIXGeneral"])
     assert names == ("DejaVuSans", "Own", "STIXGeneral")

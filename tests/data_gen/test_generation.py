@@ -207,7 +207,7 @@ def test_killed_in_the_middle_and_resumed_gives_the_same_bytes(tmp_path: Path, w
     with started(folder, 3500, workers) as process:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    with pytest.raises(InputError, match=r"bboxbench generate --n 3500 --seed 3 --out .*killed"):
+    with pytest.raises(InputError, match=r"bboxbench generate --resume .*killed"):
         open_dataset(folder)
     spec = DatasetSpec.letters(n=3500, seed=3)
     resumed = generate(spec, folder, workers=2)

@@ -22,13 +22,26 @@ UNFIT = {
     "NAME": ("nonsense",),
     "NAMES": ("nonsense", "a(", "a,a", ","),
     "NUMBERS": ("x", "-1", "0", "nan", "3,3"),
+    "DEGREES": ("x", "-1", "nan", "inf", ""),
+    "LEVELS": ("x", "-1", "nan", "inf"),
+    "GLYPHS": ("latin-uper", "", "ABA", "U+", "=", "a b", "e\u0301", "\u4e2d"),
+    "FONT": ("nonsense", "", "nowhere.ttf", "/dev/null"),
     "RULE": ("nonsense", "nonsense=1", "loss=nonsense", "="),
     "MIN-MAX": ("x", "9-3", "0-9", "1"),
     "png|svg|both": ("gif",),
 }
 """What no option with such a value takes."""
 
-READ = {("sweep", "--data"), ("sweep", "--spec"), ("report", "--data"), ("plot", "--data"), ("diagnose", "--data")}
+READ = {
+    ("generate", "--spec"),
+    ("generate", "--resume"),
+    ("generate", "--pictures"),
+    ("sweep", "--data"),
+    ("sweep", "--spec"),
+    ("report", "--data"),
+    ("plot", "--data"),
+    ("diagnose", "--data"),
+}
 """Options that name what is to be read: a place where nothing is does not fit."""
 
 

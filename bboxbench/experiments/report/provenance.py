@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from bboxbench.data_gen.manifest import finish_command
+from bboxbench.data_gen.typed import draw_command
 from bboxbench.durations import duration
 from bboxbench.errors import InputError
 from bboxbench.experiments.recorded import RecordedSweep
@@ -34,7 +34,7 @@ def commands(sweep: RecordedSweep) -> list[str]:
     words += ["--out", place(sweep)]
     typed = [shlex.join(words), shlex.join(["bboxbench", "report", place(sweep)])]
     if spec.get("data"):
-        typed.insert(0, finish_command(sweep.pictures, spec["data"]))
+        typed.insert(0, draw_command(sweep.pictures, spec["data"]))
     return typed
 
 
