@@ -95,7 +95,7 @@ def no_work_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     def work(*_: object, **__: object) -> None:
         raise AssertionError("it was taken for a good one")
 
-    for place in ("sweep._dataset", "simulation_results._open"):
+    for place in ("sweep.dataset_of", "simulation_results._open"):
         monkeypatch.setattr(f"bboxbench.experiments.{place}", work)
 
 
