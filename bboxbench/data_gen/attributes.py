@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from bboxbench.data_gen.colours import Colour, hexadecimal, luma
 from bboxbench.data_gen.draws import STEPS
+from bboxbench.data_gen.imported import IMPORTED_COLUMNS, AnySpec, ImportedSpec, imported_arrays, imported_sample
 from bboxbench.data_gen.packing import Arrays
 from bboxbench.data_gen.samples import Sample
 from bboxbench.data_gen.spec import DatasetSpec
@@ -104,8 +105,10 @@ _LATER_VALUES: dict[str, Callable[[Sample], str]] = {
 }
 
 
-def arrays_of(spec: DatasetSpec) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+def arrays_of(spec: AnySpec) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
     """The arrays of a data set's shards, in order: type, and shape of one sample's row."""
+    if isinstance(spec, ImportedSpec):
+        return imported_arrays(spec)
     shapes: dict[str, tuple[int, ...]] = {
         "pixels": (spec.height, spec.width),
         "colours": (spec.height, spec.width, 3),
@@ -125,12 +128,14 @@ def store(spec: DatasetSpec, sample: Sample, arrays: Arrays, row: int) -> None:
             array[row] = value
 
 
-def sample_of(spec: DatasetSpec, arrays: Arrays, row: int, index: int) -> Sample:
+def sample_of(spec: AnySpec, arrays: Arrays, row: int, index: int) -> Sample:
     """The way back from `store`.
 
     Raises:
         IndexError, OverflowError, ValueError: the arrays hold what no spec has.
     """
+    if isinstance(spec, ImportedSpec):
+        return imported_sample(spec, arrays, row, index)
 
     def amount(name: str, otherwise: float) -> float:
         return _amount(arrays[name][row]) if name in arrays else otherwise
@@ -172,8 +177,10 @@ def _amount(value: np.float32) -> float:
     return round(float(value) * STEPS) / STEPS
 
 
-def columns_of(spec: DatasetSpec) -> tuple[str, ...]:
+def columns_of(spec: AnySpec) -> tuple[str, ...]:
     """Columns of the data set's ``boxes.csv``."""
+    if isinstance(spec, ImportedSpec):
+        return IMPORTED_COLUMNS
     arrays = arrays_of(spec)
     return _FIRST_COLUMNS + tuple(
         column for name, columns in _LATER_COLUMNS.items() if name in arrays for column in columns

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from bboxbench.data_gen.imported import LONGEST_NAME
 from bboxbench.errors import InputError, read_errors
 
 __all__ = ["SLACK", "Box", "Fault", "ListedPicture", "Listing", "outside", "read_coco"]
@@ -23,6 +24,9 @@ Box = tuple[float, float, float, float]
 
 SLACK = 1.0
 """Pixels that a box may reach beyond its picture, as tools that round or count from 1 make it; the rest is cut off."""
+
+LONGEST_CLASS = 200
+"""Letters of a class's name."""
 
 _SOUGHT = (
     "annotations.json",
@@ -190,6 +194,9 @@ class _AnnotationFile:
         if path is None:
             return self._fault(name, "missing file", f"no such file in {self._roots[0]} or the like")
         name = self._name(path)
+        if len(name.encode()) > LONGEST_NAME:
+            received = f"a path of {len(name.encode()):,} bytes: expected {LONGEST_NAME:,} or fewer"
+            return self._fault(f"{name[:80]}...", "path that is too long", received)
         if not objects:
             return self._fault(name, "no object", "no annotation of it: expected one object a picture")
         if any(entry.get("iscrowd") for entry in objects):
@@ -249,8 +256,9 @@ class _AnnotationFile:
         found: dict[Any, str] = {}
         for place, entry in enumerate(self._entries(content, "categories", ("id", "name"))):
             name = entry["name"]
-            if not isinstance(name, str) or not name.strip() or not _one_line(name):
-                raise self._no_coco(f"a name of categories[{place}] on one line, received {name!r:.40}")
+            good = isinstance(name, str) and name.strip() and _one_line(name) and len(name) <= LONGEST_CLASS
+            if not good:
+                raise self._no_coco(f"a name of categories[{place}] of a line or less, received {name!r:.40}")
             if entry["id"] in found or name in found.values():
                 raise self._no_coco(f"each category once, received id {entry['id']!r}, '{name}', again")
             found[entry["id"]] = name

@@ -17,12 +17,12 @@ from bboxbench.boxes import relative_boxes
 from bboxbench.data_gen.attributes import sample_of
 from bboxbench.data_gen.classes import class_names
 from bboxbench.data_gen.colours import luma_of_images
+from bboxbench.data_gen.imported import AnySpec
 from bboxbench.data_gen.manifest import TABLE, Manifest, finish_command, read_manifest
 from bboxbench.data_gen.normalisation import LEVELS, normalise
 from bboxbench.data_gen.packing import Arrays, array_sha256
 from bboxbench.data_gen.samples import Sample
 from bboxbench.data_gen.shards import SHARD_ROWS, read_arrays, shard_file, shard_rows
-from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.splits import split_ranges
 from bboxbench.data_gen.workers import usable_cores
 from bboxbench.errors import InputError, read_errors, unknown_name
@@ -48,8 +48,8 @@ class Dataset:
     _manifest: Manifest = field(repr=False)
 
     @property
-    def spec(self) -> DatasetSpec:
-        """What was drawn."""
+    def spec(self) -> AnySpec:
+        """What was drawn or imported."""
         return self._manifest.spec
 
     @property

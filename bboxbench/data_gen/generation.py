@@ -12,6 +12,7 @@ from typing import Any
 
 from bboxbench.data_gen.attributes import columns_of
 from bboxbench.data_gen.dataset import Dataset, open_dataset
+from bboxbench.data_gen.imported import AnySpec
 from bboxbench.data_gen.manifest import (
     MANIFEST,
     TABLE,
@@ -70,7 +71,7 @@ def generate(
 
 
 def write_dataset(
-    spec: DatasetSpec,
+    spec: AnySpec,
     folder: Path | str,
     task: str,
     given: dict[str, Any],
@@ -108,7 +109,7 @@ def write_dataset(
     return open_dataset(folder)
 
 
-def _refuse_conflicts(spec: DatasetSpec, folder: Path) -> None:
+def _refuse_conflicts(spec: AnySpec, folder: Path) -> None:
     """Raise unless the folder is missing, empty, or holds ``spec``, finished or not."""
     if not folder.is_dir():
         return
@@ -127,7 +128,7 @@ def _refuse_conflicts(spec: DatasetSpec, folder: Path) -> None:
         )
 
 
-def _held_spec(folder: Path) -> DatasetSpec | None:
+def _held_spec(folder: Path) -> AnySpec | None:
     try:
         if (folder / MANIFEST).is_file():
             return read_manifest(folder).spec
@@ -158,7 +159,7 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _write_all(
-    spec: DatasetSpec,
+    spec: AnySpec,
     folder: Path,
     task: str,
     context: dict[str, Any],
@@ -205,7 +206,7 @@ def draw_and_write(context: dict[str, Any], shard: int) -> dict[str, Any]:
     return keep_shard(spec, context["folder"], shard, draw_shard(spec, shard))
 
 
-def keep_shard(spec: DatasetSpec, folder: str, shard: int, arrays: Arrays) -> dict[str, Any]:
+def keep_shard(spec: AnySpec, folder: str, shard: int, arrays: Arrays) -> dict[str, Any]:
     """Make sure that a shard's file holds just these arrays.
 
     Returns:
@@ -236,7 +237,7 @@ def _spec(text: str) -> DatasetSpec:
     return DatasetSpec.recorded(json.loads(text))
 
 
-def _holds(path: Path, spec: DatasetSpec, shard: int, hashes: dict[str, str]) -> bool:
+def _holds(path: Path, spec: AnySpec, shard: int, hashes: dict[str, str]) -> bool:
     """Whether a file, which is not trusted, holds just the arrays with these hashes."""
     try:
         found = read_arrays(path, spec, shard)

@@ -17,6 +17,7 @@ from PIL import features
 from bboxbench import __version__
 from bboxbench.data_gen.attributes import arrays_of
 from bboxbench.data_gen.fonts import font_path, font_sha256
+from bboxbench.data_gen.imported import BOX_RULE, AnySpec, ImportedSpec, spec_from_dict
 from bboxbench.data_gen.shards import SHARD_ROWS, shard_file, shard_rows
 from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.splits import split_ranges
@@ -45,13 +46,13 @@ class Manifest:
     """What ``dataset.json`` says.
 
     Attributes:
-        spec: what was drawn.
+        spec: what was drawn or imported.
         shards: for every shard in order: ``file``, ``rows`` [first, last + 1], ``bytes`` and ``file_sha256`` of the
             file, and ``arrays``, the SHA-256 of every decoded array by name.
         table_sha256: of the bytes of ``boxes.csv``.
     """
 
-    spec: DatasetSpec
+    spec: AnySpec
     shards: list[dict[str, Any]]
     table_sha256: str
 
@@ -82,7 +83,7 @@ class Manifest:
             "ink_rule": ink_rule(spec),
             "fonts": [
                 {"name": name, "file": font_path(face).name, "sha256": font_sha256(face)}
-                for name, face in zip(spec.fonts, spec.faces, strict=True)
+                for name, face in (zip(spec.fonts, spec.faces, strict=True) if isinstance(spec, DatasetSpec) else ())
             ],
             "versions": {
                 "bboxbench": __version__,
@@ -98,8 +99,10 @@ class Manifest:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def ink_rule(spec: DatasetSpec) -> str:
+def ink_rule(spec: AnySpec) -> str:
     """What a box of this data set is exact about, in words, with what each effect means for it."""
+    if isinstance(spec, ImportedSpec):
+        return BOX_RULE
     levels = "" if spec.ink_threshold == 1 else f", by {spec.ink_threshold} levels of 255 or more in some channel,"
     where = "the background's" if spec.bare else "that of the same picture drawn without its glyph"
     rule = [
@@ -117,17 +120,19 @@ def ink_rule(spec: DatasetSpec) -> str:
     return " ".join(rule)
 
 
-def unfinished_json(spec: DatasetSpec) -> str:
+def unfinished_json(spec: AnySpec) -> str:
     """The text of ``unfinished.json``, in a folder from before its first shard until after its manifest."""
     return json.dumps({"kind": f"unfinished {KIND}", "schema": SCHEMA, "spec": spec.to_dict()}, indent=1) + "\n"
 
 
-def finish_command(spec: DatasetSpec, folder: Path) -> str:
-    """What to type to draw ``spec`` in ``folder``, or to go on with it.
+def finish_command(spec: AnySpec, folder: Path) -> str:
+    """What to type to draw ``spec`` in ``folder``, or to import it there, or to go on with that.
 
-    The folder itself says what it holds or is to hold, so this is true for every spec. See
+    A folder itself says what is to be drawn, so that is true for every such spec. See
     `bboxbench.data_gen.typed.draw_command` for the options that draw it elsewhere.
     """
+    if isinstance(spec, ImportedSpec):
+        return spec.command(folder)
     return shlex.join(["bboxbench", "generate", "--resume", str(folder)])
 
 
@@ -149,7 +154,7 @@ def _load(path: Path, kind: str) -> dict[str, Any]:
     return content
 
 
-def read_unfinished(folder: Path) -> DatasetSpec | None:
+def read_unfinished(folder: Path) -> AnySpec | None:
     """The spec of an unfinished folder; None where the folder does not say it is one.
 
     Raises:
@@ -221,11 +226,11 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _spec(content: dict[str, Any], path: Path) -> DatasetSpec:
+def _spec(content: dict[str, Any], path: Path) -> AnySpec:
     values = content.get("spec")
     if not isinstance(values, dict):
         raise InputError(f"Expected a spec in {path}, received {values!r}.")
     try:
-        return DatasetSpec.recorded(values)
+        return spec_from_dict(values)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bboxbench.data_gen.attributes import arrays_of, lines_of, sample_of, store
+from bboxbench.data_gen.imported import AnySpec, ImportedSpec, imported_lines
 from bboxbench.data_gen.packing import Arrays, read_packed
 from bboxbench.data_gen.samples import paint_sample
 from bboxbench.data_gen.spec import DatasetSpec
@@ -23,12 +24,12 @@ def shard_file(shard: int) -> str:
     return f"shards/{shard:05d}.npz"
 
 
-def shard_rows(spec: DatasetSpec, shard: int) -> range:
+def shard_rows(spec: AnySpec, shard: int) -> range:
     """Indices of the samples in a shard."""
     return range(shard * SHARD_ROWS, min((shard + 1) * SHARD_ROWS, spec.n))
 
 
-def _expected(spec: DatasetSpec, rows: int) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
+def _expected(spec: AnySpec, rows: int) -> dict[str, tuple[np.dtype[Any], tuple[int, ...]]]:
     """Type and shape of every array of a shard with so many rows."""
     return {name: (dtype, (rows, *shape)) for name, (dtype, shape) in arrays_of(spec).items()}
 
@@ -46,7 +47,7 @@ def draw_shard(spec: DatasetSpec, shard: int) -> Arrays:
     return arrays
 
 
-def read_arrays(path: Path, spec: DatasetSpec, shard: int, names: tuple[str, ...] | None = None) -> Arrays:
+def read_arrays(path: Path, spec: AnySpec, shard: int, names: tuple[str, ...] | None = None) -> Arrays:
     """Read some arrays of a shard, all by default.
 
     What the file says of itself is checked before anything of that size is made.
@@ -59,11 +60,13 @@ def read_arrays(path: Path, spec: DatasetSpec, shard: int, names: tuple[str, ...
     return read_packed(path, expected, tuple(expected) if names is None else names)
 
 
-def csv_rows(spec: DatasetSpec, shard: int, arrays: Arrays) -> list[str]:
+def csv_rows(spec: AnySpec, shard: int, arrays: Arrays) -> list[str]:
     """The shard's lines of ``boxes.csv``, without line ends.
 
     Raises:
         IndexError, OverflowError, ValueError: the arrays hold what no sample of the spec has.
     """
     rows = shard_rows(spec, shard)
+    if isinstance(spec, ImportedSpec):
+        return list(imported_lines(spec, rows, arrays))
     return list(lines_of(spec, (sample_of(spec, arrays, row, index) for row, index in enumerate(rows))))

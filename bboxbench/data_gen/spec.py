@@ -133,7 +133,7 @@ class DatasetSpec:
         name = f"{self.preset}-n{self.n}-seed{self.seed}"
         if self.as_preset:
             return name
-        canonical = json.dumps(self._identity(), sort_keys=True)
+        canonical = json.dumps(self.identity(), sort_keys=True)
         return f"{name}-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
 
     @property
@@ -213,7 +213,7 @@ class DatasetSpec:
 
     def differences(self, other: Any) -> list[str]:
         """What sets ``other`` apart, one phrase a field, as 'n 40000 instead of 1000'."""
-        mine, theirs = self._identity(), other._identity()
+        mine, theirs = self.identity(), other.identity()
         names = {**mine, **theirs}
         return [
             f"{name} {mine.get(name)!r} instead of {theirs.get(name)!r}"
@@ -221,12 +221,12 @@ class DatasetSpec:
             if mine.get(name) != theirs.get(name)
         ]
 
-    def _identity(self) -> dict[str, Any]:
-        """`to_dict` without the places that things were read from."""
+    def identity(self) -> dict[str, Any]:
+        """`to_dict` without the places that things were read from: what makes two specs equal."""
         values = self.to_dict()
         values.pop("pictures", None)
         for file in values.get("font_files", ()):
-            del file["path"]
+            file["path"] = ""
         return values
 
 

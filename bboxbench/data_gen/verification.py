@@ -18,6 +18,7 @@ from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen.attributes import columns_of
 from bboxbench.data_gen.backgrounds import draw_background, mean_colour, picture_without_glyph
 from bboxbench.data_gen.colours import Colour, luma, luma_of_images
+from bboxbench.data_gen.imported import ImportedSpec, misplaced
 from bboxbench.data_gen.manifest import TABLE, read_manifest
 from bboxbench.data_gen.masks import IGNORED, differing
 from bboxbench.data_gen.packing import Arrays, array_sha256
@@ -148,6 +149,11 @@ def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:
     ]
     inexact = []
     for row, index in enumerate(rows):
+        if isinstance(spec, ImportedSpec):
+            if wrong := misplaced(spec, arrays, row):
+                inexact.append(index)
+            problems += [f"{name}: sample {index}: {what}" for what in wrong]
+            continue
         ink, wrong = _ink(spec, arrays, row, index)
         box = mask_to_box(ink) if ink is not None else None
         recorded = tuple(arrays["boxes"][row].tolist())
