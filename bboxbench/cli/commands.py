@@ -19,6 +19,7 @@ from bboxbench.cli import (
     diagnose,
     export,
     generate,
+    import_,
     losses,
     plot,
     predict,
@@ -66,6 +67,7 @@ def options(
 
 for module in (
     generate,
+    import_,
     verify,
     preview,
     export,

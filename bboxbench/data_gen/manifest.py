@@ -169,12 +169,18 @@ def read_unfinished(folder: Path) -> AnySpec | None:
 
 
 def intended_spec(folder: Path) -> DatasetSpec:
-    """What a folder is to hold, be it finished or not.
+    """What is to be drawn in a folder, be it finished or not.
 
     Raises:
-        InputError: it does not say, or what it says cannot be read or understood.
+        InputError: it does not say, or what it says cannot be read or understood, or it was not drawn but imported.
     """
-    return read_unfinished(folder) or read_manifest(folder).spec
+    spec = read_unfinished(folder) or read_manifest(folder).spec
+    if isinstance(spec, ImportedSpec):
+        raise InputError(
+            f"Expected a folder of drawn pictures, received {folder}, whose pictures were imported. "
+            f"Go on with: {finish_command(spec, folder)}"
+        )
+    return spec
 
 
 def _nothing_to_read(folder: Path) -> InputError:

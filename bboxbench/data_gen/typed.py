@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bboxbench.data_gen.alphabets import spelled
+from bboxbench.data_gen.imported import AnySpec, ImportedSpec
 from bboxbench.data_gen.presets import PRESETS
 from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.spec_file import FOUND
@@ -14,8 +15,13 @@ from bboxbench.data_gen.spec_file import FOUND
 __all__ = ["draw_command"]
 
 
-def draw_command(spec: DatasetSpec, folder: Path | str) -> str:
-    """What to type to draw ``spec`` in a folder that need not exist. Fonts and pictures of one's own stand by path."""
+def draw_command(spec: AnySpec, folder: Path | str) -> str:
+    """What to type to draw or import ``spec`` in a folder that need not exist.
+
+    Fonts and pictures of one's own stand by path, where it is known.
+    """
+    if isinstance(spec, ImportedSpec):
+        return spec.command(folder)
     words = ["bboxbench", "generate", "--n", str(spec.n), "--seed", str(spec.seed)]
     if spec.preset != DatasetSpec.preset:
         words += ["--preset", spec.preset]
@@ -31,7 +37,7 @@ def _option(spec: DatasetSpec, name: str, value: Any) -> list[str]:
     option = f"--{name.replace('_', '-')}"
     if name == "fonts":
         paths = {file.name: file.path for file in spec.font_files}
-        return [word for font in value for word in ("--font", paths.get(font, font))]
+        return [word for font in value for word in ("--font", paths.get(font) or font)]
     if isinstance(value, bool):
         return [option if value else f"--no-{name}"]
     if name == "glyphs":

@@ -134,7 +134,7 @@ def _first_samples(spec: SweepSpec, rows: int) -> _Samples:
     if spec.data:
         first = list(open_dataset(spec.data).samples(indices))
     else:
-        first = [draw_sample(pictures, index) for index in indices]
+        first = [draw_sample(spec.letters(), index) for index in indices]
     boxes = np.array([sample.box for sample in first], np.int16)
     grey = luma_of_images(np.stack([sample.image for sample in first[:rows]]))
     return _Samples(Split(grey, boxes[:rows]), boxes, pictures.width, pictures.height, pictures.one_colour)

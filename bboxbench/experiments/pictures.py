@@ -30,4 +30,4 @@ def dataset_of(spec: SweepSpec, drawing: Callable[[int, int], None]) -> Dataset:
     """
     if spec.data:
         return open_dataset(spec.data)
-    return generate(spec.dataset_spec(), dataset_folder(spec), on_progress=drawing)
+    return generate(spec.letters(), dataset_folder(spec), on_progress=drawing)

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bboxbench.data_gen import Dataset, DatasetSpec, open_dataset
+from bboxbench.data_gen import Dataset, open_dataset
+from bboxbench.data_gen.imported import AnySpec, spec_from_dict
 from bboxbench.errors import InputError, read_errors
 from bboxbench.experiments.cells import latest_runs
 from bboxbench.experiments.journal import in_order, read_records
@@ -93,9 +94,9 @@ class RecordedSweep:
         return math.prod(max(1, len(self.manifest["spec"][axis])) for axis in AXES)
 
     @property
-    def pictures(self) -> DatasetSpec:
-        """What was drawn: the pictures' size, letters and faces."""
-        return DatasetSpec.from_dict(self.manifest["settings"]["pictures"])
+    def pictures(self) -> AnySpec:
+        """What the pictures are: their size, letters and faces, or classes."""
+        return spec_from_dict(self.manifest["settings"]["pictures"])
 
     @property
     def dataset_sha256(self) -> str:
@@ -192,9 +193,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         found = json.loads(text)
         schema = found["schema"]
         if schema == SCHEMA:
-            DatasetSpec.from_dict(found["settings"]["pictures"])
+            spec_from_dict(found["settings"]["pictures"])
             dict(found["spec"]), dict(found.get("runs", {})), str(found["settings"]["dataset_sha256"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"Expected the sweep.json of a sweep. Received: {path}, which is damaged.") from error
     if schema != SCHEMA:
         raise InputError(f"Expected schema {SCHEMA} in {path}. Received: {schema!r}; update bboxbench.")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bboxbench.data_gen import DatasetSpec, open_dataset
+from bboxbench.data_gen.imported import AnySpec
 from bboxbench.data_gen.workers import usable_cores
 from bboxbench.errors import InputError, read_errors, unknown_name
 from bboxbench.experiments.learning_rates import Rate
@@ -166,13 +167,17 @@ class SweepSpec:
             raise InputError(f"Expected either data or {extra[0]}. Received both: the folder has its own pictures.")
         return cls(**{**PRESETS[preset], **changes, "preset": preset})
 
-    def dataset_spec(self) -> DatasetSpec:
+    def dataset_spec(self) -> AnySpec:
         """What the pictures are: of the folder ``data``, or of the letters that are drawn when it names none.
 
         Raises:
             InputError: ``data`` is no complete data set.
         """
-        return open_dataset(self.data).spec if self.data else DatasetSpec.letters(n=self.n, seed=self.data_seed)
+        return open_dataset(self.data).spec if self.data else self.letters()
+
+    def letters(self) -> DatasetSpec:
+        """The letters that are drawn where ``data`` names no folder."""
+        return DatasetSpec.letters(n=self.n, seed=self.data_seed)
 
     def cell_axes(self) -> dict[str, tuple[Any, ...]]:
         """What a cell takes one of each, by the name of its column; the learning rate comes with the optimizer."""
@@ -206,7 +211,7 @@ class SweepSpec:
             del values["threads"], values["chunk"]
         if self.network != NETWORK:
             values["network_source"] = self._network_source()
-        return {**values, "pictures": self.dataset_spec().to_dict(), "vary": ",".join(self.vary)}
+        return {**values, "pictures": self.dataset_spec().identity(), "vary": ",".join(self.vary)}
 
     def _network_source(self) -> str:
         # The user's module imports Keras, which must not come before TensorFlow's settings.

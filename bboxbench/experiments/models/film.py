@@ -56,9 +56,9 @@ class Frame:
 
 
 def choose_scenes(dataset: Dataset, split: str, first: int | None = None) -> list[Scene]:
-    """Four pictures of a split, the first whose letter lies in each quarter of the picture: chosen by the truth alone.
+    """Four pictures of a split, the first whose object lies in each quarter of the picture: chosen by the truth alone.
 
-    A box that follows the letter is then told at a glance from one that stays where it is.
+    A box that follows the object is then told at a glance from one that stays where it is.
 
     Args:
         dataset: where they are.

@@ -20,6 +20,7 @@ from markupsafe import Markup, escape
 
 from bboxbench import __version__
 from bboxbench.data_gen import Dataset
+from bboxbench.data_gen.imported import ImportedSpec
 from bboxbench.durations import duration
 from bboxbench.errors import InputError
 from bboxbench.experiments.cells import conditions, other_axes
@@ -93,6 +94,7 @@ def render(sweep: RecordedSweep, dataset: Dataset | None = None) -> str:
     pictures, previews, dataset = _pictures(sweep, cells, dataset, notes)
     context = {
         "version": __version__,
+        "thing": "object" if isinstance(sweep.pictures, ImportedSpec) else "letter",
         "name": sweep.folder.resolve().name,
         "results": shlex.quote(provenance.place(sweep)),
         "tall_rows": TALL_ROWS,

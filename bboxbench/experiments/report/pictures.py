@@ -37,7 +37,8 @@ class Picture:
     """Of its definition within the page."""
     index: int
     """In its data set, from 0."""
-    glyph: str
+    what: str
+    """What lies in the box, as "the letter q"."""
     width: int
     height: int
     box: Box
@@ -61,7 +62,7 @@ class Overlay:
     def text(self) -> str:
         """What is seen, for those who do not see it."""
         true = ", ".join(f"{side:g}" for side in self.picture.box)
-        what = f"The letter {self.picture.glyph}. True box ({true})"
+        what = f"{self.picture.what[0].upper()}{self.picture.what[1:]}. True box ({true})"
         if self.predicted is None:
             return f"{what}; the predicted box is not finite."
         sides = ", ".join(f"{side:.0f}" for side in self.predicted)
@@ -70,9 +71,9 @@ class Overlay:
 
 
 def test_pictures(dataset: Dataset, tested: Sequence[npt.NDArray[np.int64]]) -> list[Picture]:
-    """Four test pictures, the first whose letter lies in each quarter of the picture: chosen by the truth alone.
+    """Four test pictures, the first whose object lies in each quarter of the picture: chosen by the truth alone.
 
-    A box that follows the letter is then told at a glance from one that stays where it is.
+    A box that follows the object is then told at a glance from one that stays where it is.
 
     Args:
         dataset: the pictures.
@@ -108,16 +109,17 @@ def _pictures(dataset: Dataset, indices: Sequence[int], prefix: str) -> list[Pic
             height, width = sample.image.shape[:2]
             xmin, ymin, xmax, ymax = (float(side) for side in sample.box)
             box = (xmin, ymin, xmax, ymax)
-            png = _png(sample.image)
+            png = _png(sample.image, 64 if dataset.spec.one_colour else 256)
             name = f"{prefix}{sample.index}"
-            found[sample.index] = Picture(name, sample.index, sample.glyph, width, height, box, png)
+            what = f"the letter {sample.glyph}" if sample.font else f"an object of class {sample.glyph}"
+            found[sample.index] = Picture(name, sample.index, what, width, height, box, png)
     return [found[index] for index in indices]
 
 
-def _png(image: npt.NDArray[np.uint8]) -> str:
-    """The picture as it is, as a ``data:`` address: 64 colours are enough for two and what lies between them."""
+def _png(image: npt.NDArray[np.uint8], colours: int) -> str:
+    """The picture as a ``data:`` address, which 64 colours leave as it is where it has two and what lies between."""
     stream = io.BytesIO()
-    Image.fromarray(image).quantize(64).save(stream, "PNG", optimize=True)
+    Image.fromarray(image).quantize(colours).save(stream, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from bboxbench.data_gen.imported import AnySpec, ImportedSpec
 from bboxbench.data_gen.typed import draw_command
 from bboxbench.durations import duration
 from bboxbench.errors import InputError
@@ -14,6 +15,9 @@ from bboxbench.experiments.rules import RULES
 from bboxbench.experiments.spec import SweepSpec
 
 __all__ = ["commands", "environment", "own_code", "place", "settings"]
+
+NAMED = 6
+"""So many classes are named, not more."""
 
 
 def commands(sweep: RecordedSweep) -> list[str]:
@@ -88,17 +92,24 @@ def settings(sweep: RecordedSweep) -> list[tuple[str, str]]:
     rows.append(("dropout", f"{spec['dropout']:g}"))
     rows.append(("a box is right", f"from an IoU of {spec['iou_threshold']:g} with the true box"))
     rows.append(("computed", f"in {spec['precision']} by the engine {spec['engine']}"))
-    rows.append(
-        (
-            "data set",
-            f"{drawn.folder_name}: {count(drawn.n, 'picture')} of {drawn.width} x {drawn.height} px, "
-            f"{count(len(drawn.glyphs), 'letter')}, {', '.join(drawn.fonts)} at {drawn.sizes[0]} to "
-            f"{drawn.sizes[1]} px, background {drawn.background}",
-        )
-    )
+    size = f"{count(drawn.n, 'picture')} of {drawn.width} x {drawn.height} px"
+    rows.append(("data set", f"{drawn.folder_name}: {size}, {_shown(drawn)}"))
     rows.append(("SHA-256 of the data", sweep.dataset_sha256))
     rows.append(("SHA-256 of the settings", str(sweep.manifest["spec_sha256"])))
     return rows
+
+
+def _shown(pictures: AnySpec) -> str:
+    """What is to be seen in the pictures of a data set."""
+    if isinstance(pictures, ImportedSpec):
+        how = {"pad": "padded", "stretch": "stretched"}[pictures.fit]
+        classes = pictures.classes
+        names = ", ".join(classes[:NAMED]) + (f" and {len(classes) - NAMED} more" if len(classes) > NAMED else "")
+        return f"imported and {how} to this size, {count(len(classes), 'class', 'classes')}: {names}"
+    return (
+        f"{count(len(pictures.glyphs), 'letter')}, {', '.join(pictures.fonts)} at {pictures.sizes[0]} to "
+        f"{pictures.sizes[1]} px, background {', '.join(pictures.background)}"
+    )
 
 
 def environment(sweep: RecordedSweep) -> list[tuple[str, str]]:
