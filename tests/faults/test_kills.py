@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import random
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-from disturbed_sweeps import PATIENCE, assert_same, left_over, lines, run, start, words
+from disturbed_sweeps import assert_same, left_over, lines, run, words
+from heard_commands import Heard, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -35,36 +34,8 @@ SEEDS = 12
 """Blocks of the sweep: more than 50 kills let it finish, most often; else the rest of them meets another one."""
 
 
-class Driver:
-    """A sweep that is under way, and what it has said so far."""
-
-    def __init__(self, arguments: list[str], cwd: Path) -> None:
-        self.started = time.monotonic()
-        self.process = start([*arguments, "--json", "--quiet"], cwd)
-        self.heard: list[tuple[float, dict[str, Any]]] = []
-        self._listening = threading.Thread(target=self._listen, daemon=True)
-        self._listening.start()
-        self._complaining: list[str] = []
-        self._complaints = threading.Thread(target=self._complain, daemon=True)
-        self._complaints.start()
-
-    def _listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.endswith("\n"):
-                self.heard.append((time.monotonic(), json.loads(line)))
-
-    def _complain(self) -> None:
-        assert self.process.stderr is not None
-        self._complaining += self.process.stderr
-
-    def count(self, kind: str) -> int:
-        """Events of a kind so far."""
-        return sum(event["event"] == kind for _, event in list(self.heard))
-
-    def when(self, kind: str) -> list[float]:
-        """Seconds after the start at which events of a kind came."""
-        return [moment - self.started for moment, event in self.heard if event["event"] == kind]
+class Driver(Heard):
+    """A sweep that is under way."""
 
     def worker(self) -> psutil.Process | None:
         """Its worker process, if it has one now."""
@@ -73,19 +44,6 @@ class Driver:
             return next((child for child in children if child.cmdline()[1:2] == ["-c"]), None)
         except (psutil.Error, IndexError):
             return None
-
-    def alive(self) -> bool:
-        return self.process.poll() is None
-
-    def end(self, seconds: float = PATIENCE) -> tuple[int, str]:
-        """Wait for it: exit code and stderr."""
-        code = self.process.wait(seconds)
-        self._listening.join(seconds)
-        self._complaints.join(seconds)
-        for stream in (self.process.stdout, self.process.stderr):
-            if stream is not None:
-                stream.close()
-        return code, "".join(self._complaining)
 
 
 @dataclass
@@ -100,17 +58,6 @@ class Pace:
     """From the runs of one block to those of the next."""
     writing: float = 0.0
     """From the first run of a block to its last."""
-
-
-def wait_until(done: Callable[[], object], driver: Driver, look: float = 0.002) -> bool:
-    """Whether it came to pass before the driver ended; looked at every so many seconds."""
-    deadline = time.monotonic() + PATIENCE
-    while driver.alive():
-        if done():
-            return True
-        assert time.monotonic() < deadline, driver.heard
-        time.sleep(look)
-    return False
 
 
 def paced(arguments: list[str], cwd: Path) -> Pace:

@@ -1,0 +1,39 @@
+"""Data sets that tests disturb while they are drawn, and what must hold of their folders afterwards."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from disturbed_sweeps import left_over
+
+__all__ = ["SEED", "N", "assert_same_folder", "children_of", "content", "words"]
+
+N, SEED = 2200, 3
+"""Of a data set of three shards, which is drawn in a second or two."""
+
+
+def words(folder: Path, workers: int = 2, n: int = N) -> list[str]:
+    """The command line that draws it into ``folder``."""
+    return ["generate", "--n", str(n), "--seed", str(SEED), "--workers", str(workers), "--out", str(folder), "--quiet"]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, and every folder in it, by its path there."""
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+
+
+def assert_same_folder(folder: Path, undisturbed: Path) -> None:
+    """Every file of ``folder`` is byte for byte that of one that nothing disturbed, and there is no other."""
+    assert left_over(folder) == []
+    here, there = content(folder), content(undisturbed)
+    assert sorted(here) == sorted(there)
+    assert [name for name in here if here[name] != there[name]] == []
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started and that run now."""
+    with suppress(psutil.NoSuchProcess):
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    return []
