@@ -94,14 +94,17 @@ def write_dataset(
         raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
     with write_errors(folder):
         _refuse_conflicts(spec, folder)
-        complete = _is_complete(folder)
-    if complete:
+        finished = _is_complete(folder) and not (folder / UNFINISHED).exists()
+    if finished:
         return open_dataset(folder)
     make_folder(folder)
     with claim_folder(folder):
         # Another process may have begun, or ended, between the look and the claim.
         _refuse_conflicts(spec, folder)
-        if not _is_complete(folder):
+        if _is_complete(folder):
+            # It was killed before the last thing that it does.
+            _finish(folder)
+        else:
             context = {**given, "spec": spec.to_dict(), "folder": str(folder.absolute())}
             _write_all(
                 spec, folder, task, context, workers or usable_cores(), on_progress or (lambda done, total: None)
@@ -188,8 +191,14 @@ def _write_all(
     finally:
         _remove_temporaries(folder)
     write_atomically(folder / MANIFEST, Manifest(spec, records, digest.hexdigest()).to_json())
+    _finish(folder)
+
+
+def _finish(folder: Path) -> None:
+    """Take away what only an unfinished folder has."""
+    _remove_temporaries(folder)
     with write_errors(folder):
-        (folder / UNFINISHED).unlink()
+        (folder / UNFINISHED).unlink(missing_ok=True)
 
 
 def _remove_temporaries(folder: Path) -> None:
