@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from bboxbench.data_gen.choosing import Choice, choose, first, named
-from bboxbench.data_gen.colours import Colour, luma
+from bboxbench.data_gen.colours import BLACK, WHITE, Colour, luma
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.fonts import open_font
 from bboxbench.data_gen.glyph_names import glyph_name
@@ -165,7 +165,7 @@ def render_gallery(
 
 def _framed(sample: Sample, scale: int, shrink: int = 1, masks: bool = False) -> Image.Image:
     """The picture, enlarged ``scale`` times or made ``shrink`` times smaller, with its box."""
-    colour = _frame_colour(sample)
+    colour, second = _frame_colours(sample)
     pixels = np.repeat(np.repeat(sample.image, scale, axis=0), scale, axis=1)
     if masks and sample.mask is not None:
         _trace(pixels, sample.image, sample.mask, scale, colour)
@@ -178,7 +178,11 @@ def _framed(sample: Sample, scale: int, shrink: int = 1, masks: bool = False) ->
     xmin, ymin, xmax, ymax = (side * scale for side in sample.box.tolist())
     # The second corner is painted too, and a box is half-open: one less, else it is a pixel too large.
     frame = (xmin // shrink, ymin // shrink, (xmax - 1) // shrink, (ymax - 1) // shrink)
-    ImageDraw.Draw(picture).rectangle(frame, outline=colour)
+    pen = ImageDraw.Draw(picture)
+    left, top, right, bottom = frame
+    if second is not None and right - left > 2 and bottom - top > 2:
+        pen.rectangle((left + 1, top + 1, right - 1, bottom - 1), outline=second)
+    pen.rectangle(frame, outline=colour)
     return picture
 
 
@@ -225,15 +229,25 @@ def _fitting(text: str, length: Callable[[str], float], room: float) -> str:
     return f"{text.rstrip()}…"
 
 
-def _frame_colour(sample: Sample) -> Colour:
-    """The pen for a sample's box: by its two colours where it has no more, else by the pixels at the frame."""
+def _frame_colours(sample: Sample) -> tuple[Colour, Colour | None]:
+    """The pen for a sample's box, and one for a line inside it where no pen alone can be seen everywhere.
+
+    They are chosen by its two colours where it has no more, else by the pixels at the frame.
+    """
     if sample.ink is not None and sample.background is not None and sample.kind in _ONE_COLOUR and not sample.noise:
-        return box_colour(sample.ink, sample.background)
+        return box_colour(sample.ink, sample.background), None
     xmin, ymin, xmax, ymax = sample.box.tolist()
     inside = np.zeros(sample.image.shape[:2], np.uint8)
     inside[ymin:ymax, xmin:xmax] = 1
-    return _standing_out(_near(sample.image, inside))
+    near = _near(sample.image, inside)
+    pen = _standing_out(near)
+    if _seen(pen, near) >= _CLEAR:
+        return pen, None
+    return WHITE, BLACK
 
+
+_CLEAR = 140.0
+"""Distance of a pen from what is under it that is enough to follow it."""
 
 _ONE_COLOUR = ("plain", "white")
 
@@ -266,4 +280,9 @@ def _near(image: npt.NDArray[np.uint8], inside: npt.NDArray[np.uint8]) -> list[C
 def _standing_out(colours: Sequence[Colour], besides: Sequence[Colour] = ()) -> Colour:
     """The pen that can be seen on nine tenths of some colours as well as may be, and is none of ``besides``."""
     pens = [pen for pen in _PENS if pen not in besides]
-    return max(pens, key=lambda pen: float(np.quantile([_distance(pen, other) for other in colours], 0.1)))
+    return max(pens, key=lambda pen: _seen(pen, colours))
+
+
+def _seen(pen: Colour, colours: Sequence[Colour]) -> float:
+    """How far a pen is from nine tenths of some colours."""
+    return float(np.quantile([_distance(pen, other) for other in colours], 0.1))
