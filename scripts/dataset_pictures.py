@@ -12,7 +12,7 @@ from bboxbench.data_gen.spec_file import spec_of
 from bboxbench.files import make_folder, write_atomically
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images" / "datasets"
-COUNT, COLUMNS = 12, 3
+COUNT, COLUMNS = 9, 3
 
 
 def page(preset: str) -> bytes:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bboxbench.cli.console import Console
 
-__all__ = ["BACKGROUNDS_TOLD", "PRESETS_TOLD", "show_drawables"]
-
-PRESETS_TOLD = {
-    "letters": "A-Z and a-z in two faces, one plain colour behind each: the default",
-    "varied": "letters and digits in all faces, on backgrounds of every kind, a little turned, scaled and blurred",
-    "hard": "the same with all effects strong",
-}
+__all__ = ["BACKGROUNDS_TOLD", "preset_told", "show_drawables"]
 
 BACKGROUNDS_TOLD = {
     "plain": "one random colour a picture",
     "white": "black on white",
-    "gradient": "from one colour to another",
-    "noise": "spots of random colours",
-    "texture": "patterns at several scales",
-    "pictures": "parts of the pictures in the folder --pictures",
+    "gradient": "from one colour to another, in any direction",
+    "noise": "grains of 1 to 4 pixels between two colours",
+    "texture": "clouds of two colours, at four scales",
+    "pictures": "parts of the pictures in the folder that --pictures names",
 }
 
 _SAMPLE = 36
@@ -34,9 +29,9 @@ def show_drawables(console: Console) -> None:
     from bboxbench.data_gen.presets import PRESETS
     from bboxbench.data_gen.spec_checks import BACKGROUNDS
 
-    _table(console, "Presets (--preset)", [(name, PRESETS_TOLD[name]) for name in PRESETS])
-    for name in PRESETS:
-        console.event("preset", name=name, about=PRESETS_TOLD[name])
+    _table(console, "Presets (--preset)", [(name, preset_told(values)) for name, values in PRESETS.items()])
+    for name, values in PRESETS.items():
+        console.event("preset", name=name, about=preset_told(values))
 
     rows = []
     for name, glyphs in GLYPH_SETS.items():
@@ -62,7 +57,25 @@ def show_drawables(console: Console) -> None:
         console.event("background", name=name, about=BACKGROUNDS_TOLD[name])
 
 
-def _table(console: Console, title: str, rows: Sequence[tuple[str, ...]]) -> None:
+def preset_told(values: Mapping[str, Any]) -> str:
+    """A preset in a line: what is drawn in what on what, then the effects it has."""
+    from bboxbench.data_gen.alphabets import spelled
+    from bboxbench.data_gen.presets import PRESETS
+
+    glyphs = spelled(values["glyphs"]).replace(",", ", ")
+    faces, behind = len(values["fonts"]), ", ".join(values["background"])
+    told = f"{glyphs} in {faces} faces at {_span(values['sizes'])} px on {behind}"
+    effects = ("rotation", "scale", "shear", "shift", "blur", "noise", "ink_threshold")
+    plain = PRESETS["letters"]
+    used = [f"{name.replace('_', '-')} {_span(values[name])}" for name in effects if values[name] != plain[name]]
+    return f"{told}; {', '.join(used)}" if used else told
+
+
+def _span(value: Any) -> str:
+    return "-".join(f"{each:g}" for each in (value if isinstance(value, tuple) else (value,)))
+
+
+def _table(console: Console, title: str, rows: Sequence[tuple[str, ...]], note: str = "") -> None:
     console.show(title)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
@@ -72,4 +85,6 @@ def _table(console: Console, title: str, rows: Sequence[tuple[str, ...]]) -> Non
             for cell, width in zip(row, widths, strict=False)
         ]
         console.show("  ".join(["", *cells, row[-1]]), fold=True)
+    if note:
+        console.show(f"  {note}", fold=True)
     console.show("")

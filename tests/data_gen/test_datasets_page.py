@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from bboxbench.data_gen import Dataset, DatasetSpec
+from bboxbench.data_gen import Dataset, DatasetSpec, generate, verify
+from bboxbench.data_gen.alphabets import GLYPH_SETS, parse_glyphs
 from bboxbench.data_gen.attributes import arrays_of, columns_of
+from bboxbench.data_gen.fonts import font_path
+from bboxbench.data_gen.presets import PRESETS
+from bboxbench.data_gen.spec_checks import BACKGROUNDS
+from bboxbench.data_gen.spec_file import FOUND, read_spec
+from bboxbench.errors import InputError
 
 PAGE = Path(__file__).parents[2] / "docs" / "datasets.md"
+
+AMOUNTS = ("rotation", "scale", "shear", "shift", "blur", "noise")
+"""Fields that are numbers, whole or not."""
 
 
 @pytest.mark.slow
@@ -37,3 +49,43 @@ def test_every_array_column_and_key_is_explained(tiny: Dataset) -> None:
     everything = DatasetSpec(preset="hard", masks=True)
     for name in (*arrays_of(everything), *columns_of(everything), *manifest, *manifest["shards"][0]):
         assert f"`{name}`" in text, name
+
+
+def test_the_spec_in_a_file_on_the_page_is_complete_and_draws(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    (tmp_path / "mine.toml").write_text(text, "utf-8")
+    (tmp_path / "fonts").mkdir()
+    shutil.copy(font_path("DejaVuSerif-Italic"), tmp_path / "fonts" / "My.ttf")
+    (tmp_path / "photographs").mkdir()
+    Image.effect_noise((300, 200), 60).convert("RGB").save(tmp_path / "photographs" / "grey.png")
+    spec = read_spec(tmp_path / "mine.toml", n=12)
+    assert {key.replace("-", "_") for key in tomllib.loads(text)} == set(PRESETS["letters"]) - set(FOUND) | {"preset"}
+    assert all(getattr(spec, name) != value for name, value in PRESETS["letters"].items())
+    dataset = generate(spec, tmp_path / "data", workers=1)
+    assert verify(dataset.folder).exact == 12
+
+
+def test_all_there_is_to_choose_from_is_on_the_page() -> None:
+    text = PAGE.read_text("utf-8")
+    for name in (*PRESETS, *PRESETS["letters"], *GLYPH_SETS, *BACKGROUNDS):
+        assert f"`{name}`" in text or name in FOUND, name
+
+
+def test_what_the_page_says_of_glyphs_is_so() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", PAGE.read_text("utf-8").split("### Glyphs")[1].split("###")[0], re.MULTILINE)
+    items = [item for row in rows for item in re.findall(r"`(.*?)`", row)]
+    assert set(items) > set(GLYPH_SETS)
+    for item in items:
+        assert parse_glyphs(item)
+
+
+def test_the_ranges_on_the_page_are_those_that_are_taken() -> None:
+    found = re.findall(r"^\| `(\w+)` \| ([\d.]+) to ([\d.]+) \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert len(found) == 8
+    for name, *ends in found:
+        least, most = (float(end) if "." in end or name in AMOUNTS else int(end) for end in ends)
+        for good in (least, most):
+            DatasetSpec(**{name: (good, good) if name == "scale" else good}, checked=False)
+        for bad in (least - 1, most + 1):
+            with pytest.raises(InputError):
+                DatasetSpec(**{name: (bad, bad) if name == "scale" else bad}, checked=False)
