@@ -140,7 +140,9 @@ def _write_all(
 ) -> None:
     notes, claim = Notes(folder), claim_of(source, form)
     notes.begin(claim)
-    (folder / RECORD).unlink(missing_ok=True)
+    # The record of before, if any, and what a kill left of one.
+    for path in (folder / RECORD, *folder.glob(f".{RECORD}.tmp*")):
+        path.unlink(missing_ok=True)
     for split in source.splits:
         make_folder(folder / form.picture_folder(split))
     context = {
