@@ -106,7 +106,7 @@ def render(sweep: RecordedSweep, dataset: Dataset | None = None) -> str:
         "previews": previews,
         "notes": notes,
         "facts": _facts(sweep, cells),
-        "commands": provenance.commands(sweep),
+        "commands": provenance.commands(sweep, dataset.spec if dataset else None),
         "own_code": words.listed(provenance.own_code(sweep)),
         "settings": provenance.settings(sweep),
         "environment": provenance.environment(sweep),

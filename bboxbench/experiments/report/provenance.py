@@ -20,8 +20,13 @@ NAMED = 6
 """So many classes are named, not more."""
 
 
-def commands(sweep: RecordedSweep) -> list[str]:
-    """What to type, in a folder of one's own, to have this sweep again, then its report."""
+def commands(sweep: RecordedSweep, pictures: AnySpec | None = None) -> list[str]:
+    """What to type, in a folder of one's own, to have this sweep again, then its report.
+
+    Args:
+        sweep: which one.
+        pictures: the spec in the folder of its pictures, if that is at hand: it knows where fonts and sources lay.
+    """
     spec = sweep.manifest["spec"]
     words = ["bboxbench", "sweep", "--preset", str(spec["preset"])]
     try:
@@ -38,7 +43,7 @@ def commands(sweep: RecordedSweep) -> list[str]:
     words += ["--out", place(sweep)]
     typed = [shlex.join(words), shlex.join(["bboxbench", "report", place(sweep)])]
     if spec.get("data"):
-        typed.insert(0, draw_command(sweep.pictures, spec["data"]))
+        typed.insert(0, draw_command(pictures or sweep.pictures, spec["data"]))
     return typed
 
 
