@@ -152,12 +152,16 @@ def _spec(file: Path | None, changes: dict[str, Any]) -> DatasetSpec:
 
 
 def _resumed(folder: Path, out: Path | None, file: Path | None, changes: dict[str, Any]) -> DatasetSpec:
+    from bboxbench.data_gen import DatasetSpec
     from bboxbench.data_gen.manifest import intended_spec
 
     others = {"out": out, "spec": file, **changes}
     if extra := [f"--{name.replace('_', '-')}" for name, value in others.items() if value is not None]:
         raise InputError(f"Expected --resume alone, since the folder says what it holds. Received {extra[0]}, too.")
-    return intended_spec(folder)
+    spec = intended_spec(folder)
+    spec.check_sources()
+    # A reader believes the form of what a folder says; what is to be drawn is checked as if it were typed.
+    return DatasetSpec.from_dict(spec.to_dict())
 
 
 def _describe(console: Console, spec: DatasetSpec, folder: Path) -> None:

@@ -274,6 +274,25 @@ def test_going_on_with_another_content_of_a_font_is_refused_by_name(capsys) -> N
     assert "My.ttf as it was" in err
 
 
+def test_what_a_folder_says_it_is_to_hold_is_checked_as_if_it_were_typed(capsys) -> None:
+    Path("d").mkdir()
+    mark = json.loads(unfinished_json(DatasetSpec.letters(n=12, glyphs="AB")))
+    mark["spec"]["glyphs"] = "A\u4e2d"
+    Path("d/unfinished.json").write_text(json.dumps(mark))
+    code, _, err = run(capsys, "--resume", "d")
+    assert code == 2
+    assert "U+4E2D" in err
+    assert [path.name for path in Path("d").iterdir()] == ["unfinished.json"]
+
+
+def test_a_font_of_ones_own_is_drawn_alike_by_any_number_of_workers(capsys) -> None:
+    shutil.copy(font_path("STIXGeneral"), "My.ttf")
+    for workers in ("1", "2"):
+        code, _, err = run(capsys, "--n", "1100", "--font", "My.ttf", "--workers", workers, "--out", workers)
+        assert code == 0, err
+    assert open_dataset("1").sha256 == open_dataset("2").sha256
+
+
 def test_a_data_set_whose_font_moved_is_the_same(capsys) -> None:
     shutil.copy(font_path("STIXGeneral"), "My.ttf")
     assert run(capsys, "--n", "12", "--font", "My.ttf", "--out", "d")[0] == 0
