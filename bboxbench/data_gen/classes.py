@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from bboxbench.data_gen.imported import AnySpec, ImportedSpec
 
 __all__ = ["class_names"]
 
 
-def class_names(spec: Any) -> tuple[str, ...]:
+def class_names(spec: AnySpec) -> tuple[str, ...]:
     """The names of all classes, each once; a sample's class is the place of its ``glyph`` among them, from 0.
 
     Args:
         spec: of a data set, drawn (its classes are its glyphs, in the spec's order) or imported (it has ``classes``).
     """
-    classes = getattr(spec, "classes", None)
-    return tuple(spec.glyphs if classes is None else classes)
+    return spec.classes if isinstance(spec, ImportedSpec) else tuple(spec.glyphs)
