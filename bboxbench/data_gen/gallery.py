@@ -81,7 +81,9 @@ def preview(
     check_png(path)
     data = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
     if masks and not data.spec.masks:
-        raise InputError(f"Expected a data set with masks, {data.folder} has none; draw one with masks.")
+        raise InputError(
+            f"Expected a data set with masks, {data.folder} has none; leave masks out, or draw one with masks."
+        )
     choice = _choice(data, count, order, indices)
     samples = _read(data, choice.indices)
     title = f"{data.spec.folder_name}: {len(samples):,} of {data.n:,} samples"

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from coco_folders import write_shapes
 from PIL import Image
 
 from bboxbench.cli import main
@@ -146,3 +147,21 @@ def test_a_table_that_was_changed_is_refused_before_anything_is_written(capsys, 
     assert "was changed since it was written" in err
     if "--histograms" not in option:
         assert not (folder / "preview.png").exists()
+
+
+def test_an_imported_data_set_is_looked_at_like_any_other(capsys, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["import", str(write_shapes(tmp_path / "shapes", n=7)), "--out", str(tmp_path / "data"), "--quiet"])
+    capsys.readouterr()
+    code, out, _ = run(capsys, str(tmp_path / "data"), "--smallest", "--count", "3", "--histograms")
+    lines = out.splitlines()
+    assert (code, lines[-2:]) == (0, [str(tmp_path / "data" / name) for name in ("histograms.png", "preview.png")])
+    said = {line.split()[0] for line in lines[:-2] if line}
+    assert {"pictures", "splits", "classes", "positions", "box"} <= said
+    # Neither was drawn here, so there is nothing to be said of them.
+    assert said.isdisjoint({"fonts", "glyph", "contrast", "backgrounds"})
+    code, _, err = run(capsys, str(tmp_path / "data"), "--worst-contrast")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "choose its smallest boxes or samples by index" in err
+    code, _, err = run(capsys, str(tmp_path / "data"), "--masks")
+    assert (code, err.count("\n")) == (2, 1)

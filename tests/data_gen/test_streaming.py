@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bboxbench.boxes import relative_boxes
 from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, generate, stream
 from bboxbench.data_gen.draws import ORDER, random_order
+from bboxbench.data_gen.imported import ImportedSpec
 from bboxbench.data_gen.streaming import FORMS
 from bboxbench.errors import InputError
 
@@ -214,9 +215,10 @@ def test_what_cannot_be_streamed_is_refused_in_words(changes: dict[str, Any], me
         stream(SMALL, **changes)
 
 
-def test_something_else_than_a_spec_is_refused_with_the_way_to_read_it() -> None:
-    with pytest.raises(InputError, match=r"received str; read .* open_dataset\(folder\)"):
-        stream("data/letters")  # type: ignore[arg-type]
+@pytest.mark.parametrize("other", ["data/letters", ImportedSpec(9, 0, 200, 100, "pad", ("cat",), "0" * 64, 5)])
+def test_something_else_than_a_spec_to_draw_is_refused_with_the_way_to_read_it(other: Any) -> None:
+    with pytest.raises(InputError, match=rf"received {type(other).__name__}; read .* open_dataset\(folder\)"):
+        stream(other)
 
 
 def test_importing_streams_imports_neither_tensorflow_nor_keras() -> None:
