@@ -98,7 +98,7 @@ def all_rows(chosen: argparse.Namespace) -> list[Row]:
     for processes in dict.fromkeys(("1", cores)):
         name = f"a loop with Pillow, PNG files, {processes} process{'es' if processes != '1' else ''}"
         rows.append(Row(DRAWN, name, chosen.others, _plain("draw", chosen.others, processes)))
-    trdg = Row(DRAWN, f"TextRecognitionDataGenerator, {cores} processes", chosen.few, _trdg(chosen, cores))
+    trdg = Row(DRAWN, "TextRecognitionDataGenerator", chosen.few, _trdg(chosen, cores))
     if not chosen.trdg_python:
         trdg.said = "not installed: `--trdg-python`"
     rows.append(trdg)
@@ -212,9 +212,8 @@ def show(report: dict[str, Any]) -> None:
             cells = (f"{row['n']:,}", f"{row['seconds']:.2f}", f"{row['rate']:,.0f}", f"{row['ratio']:.1f}")
             print(f"{row['how']:62}" + "".join(f"{cell:>10}" for cell in cells))
     for row in report["memory"]:
-        print(
-            f"{row['how']} of {row['n']:,}: {row['seconds']:.1f} s, {row['driver_mb']} MB, workers {row['workers_mb']} MB"
-        )
+        took, workers = f"{row['seconds']:.1f} s", row["workers_mb"]
+        print(f"{row['how']} of {row['n']:,}: {took}, {row['driver_mb']} MB, workers {workers} MB")
 
 
 def options() -> argparse.Namespace:

@@ -68,6 +68,7 @@ def page(data: Path = DATA) -> str:
         sections.append(_estimate(estimate))
     if losses:
         sections += [_losses(losses), _import(losses)]
+    sections += _drawing(_read(data / "generate.json"))
     sections += [GPU, _precision(training), _levers(data / "levers.csv")]
     return "\n".join(section for section in sections if section)
 
@@ -235,6 +236,66 @@ What `import bboxbench.losses` adds to `import keras`: both are timed in one fre
 
 The goal is at most {found["goal"]:.0%}: it is {"met" if found["met"] else "not met"}.
 """
+
+
+def _drawing(generate: dict[str, Any]) -> list[str]:
+    """Ways to draw pictures and to read them, then the memory of large data sets."""
+    if not generate:
+        return []
+    machine, packages = generate["environment"], generate["environment"]["packages"]
+    versions = f"NumPy {packages['numpy']}, Pillow {packages['pillow']}"
+    head = ["how", "pictures", "seconds", "a second", "ours is so many times as fast", "lowest to highest"]
+    drawn = [_drawing_cells(row) for row in generate["rows"]]
+    memory = [
+        [
+            row["how"],
+            f"{row['n']:,}",
+            f"{row['seconds']:.0f}",
+            _megabytes([row["driver_mb"]]),
+            _megabytes(row["workers_mb"]),
+        ]
+        for row in generate["memory"]
+    ]
+    sections = [
+        f"""\
+## Drawing and reading pictures
+
+{machine["device"]}, {machine["cores"]} cores, {versions}; {generate["date"]}. Pictures of 200x100.
+
+    {generate["command"]}
+
+{_table(head, drawn, 5)}
+- Seconds are from a command's start to its end, files written; `bboxbench` syncs them to the disk, the others do not. Of
+  reading they are without the start. They are the median over {generate["repeats"]} repeats in which all rows took turns.
+- Ours is `bboxbench generate`, `Dataset.grey` or `bboxbench verify` of the preset `letters`, each picture against each
+  picture, in the same repeat. Other work on the machine makes both longer: the load average before was
+  {generate["load_before"]:.1f}.
+- The loop draws the same pictures with `ImageDraw`, keeps its fonts open and saves PNG files. Its boxes are those of
+  `textbbox`, which are the ink's for few letters.
+- TextRecognitionDataGenerator 1.8.0 draws single letters on white and saves PNG files and boxes. It needs Pillow 9, for it
+  asks for `getsize`, which is gone since Pillow 10.
+"""
+    ]
+    if memory:
+        sections.append(f"""\
+## Memory of large data sets
+
+The most resident memory of each process, while the preset `letters` is drawn and verified, by the command above. No row of
+`boxes.csv` and no shard is held longer than it is worked on; the manifest alone grows, by some 4 kB for 1,000 pictures.
+
+{_table(["command", "pictures", "seconds", "itself", "each worker"], memory, 4)}""")
+    return sections
+
+
+def _drawing_cells(row: dict[str, Any]) -> list[str]:
+    if row["said"]:
+        return [row["how"], f"{row['n']:,}", row["said"], "", "", ""]
+    ratios = [f"{row['ratio']:.1f}", f"{row['ratio_low']:.1f} to {row['ratio_high']:.1f}"]
+    return [row["how"], f"{row['n']:,}", f"{row['seconds']:.2f}", f"{row['rate']:,.0f}", *ratios]
+
+
+def _megabytes(peaks: list[float]) -> str:
+    return f"{max(peaks):.0f} MB" if peaks else ""
 
 
 def _precision(training: dict[str, Any]) -> str:

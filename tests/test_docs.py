@@ -101,6 +101,22 @@ def test_the_page_of_performance_has_a_row_for_every_loss(tmp_path: Path) -> Non
     assert "## Importing the losses" in page
 
 
+@pytest.mark.slow
+def test_the_page_of_performance_has_a_row_for_every_way_to_draw(tmp_path: Path) -> None:
+    options = ["--repeats=2", "--n=1100", "--others=60", "--few=10", "--memory=1100", "--out=generate.json"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "generate.py"), *options]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    report = json.loads((tmp_path / "generate.json").read_text(encoding="utf-8"))
+    rows = report["rows"]
+    assert [row["how"] for row in rows if row["said"]] == ["TextRecognitionDataGenerator"]
+    assert [row["how"] for row in rows if not row["said"] and len(row["turns"]) != 2] == []
+    assert [(row["how"], row["driver_mb"] > 10) for row in report["memory"]] == [("generate", True), ("verify", True)]
+    page = script("performance_page").page(tmp_path)
+    assert [row["how"] for row in rows if f"| {row['how']} | " not in page] == []
+    assert "## Memory of large data sets" in page
+    assert list(tmp_path.iterdir()) == [tmp_path / "generate.json"]
+
+
 def test_the_page_of_findings_is_counted_from_the_committed_tables() -> None:
     page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
     assert page == script("findings_page").page(), "Make it anew: python scripts/findings_page.py > docs/findings.md"

@@ -40,10 +40,10 @@ def luma(colour: Colour) -> int:
     return (red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16
 
 
-def luma_of_images(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """`luma` of every pixel: uint8 (n, height, width, 3) to uint8 (n, height, width)."""
+def luma_of_images(images: npt.NDArray[np.uint8], into: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
+    """`luma` of every pixel: uint8 (n, height, width, 3) to uint8 (n, height, width), a new array or a given one."""
     n, height, width, _ = images.shape
-    levels = np.empty((n, height, width), np.uint8)
+    levels = np.empty((n, height, width), np.uint8) if into is None else into
     if not images.size:
         return levels
     # Pillow has the same integer formula in C. It works on copies of its own, so some pictures are given it at a time,

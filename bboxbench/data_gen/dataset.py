@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ class Dataset:
         Raises:
             InputError: a shard is missing, damaged or not the one the manifest lists; it is named.
         """
-        return self._gather(split, "images", (self.spec.height, self.spec.width, 3), np.uint8, lambda images: images)
+        return self._gather(split, "images", (self.spec.height, self.spec.width, 3), np.uint8)
 
     def grey(self, split: str) -> npt.NDArray[np.uint8]:
         """Pictures of a split as ITU-R BT.601 luma, rounded: uint8 (n, height, width), 20 kB each.
@@ -111,7 +112,7 @@ class Dataset:
         Raises:
             InputError: as `images`.
         """
-        return self._gather(split, "boxes", (4,), np.int16, lambda boxes: boxes)
+        return self._gather(split, "boxes", (4,), np.int16)
 
     def arrays(self, split: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """A split as the network learns it.
@@ -191,16 +192,21 @@ class Dataset:
         name: str,
         shape: tuple[int, ...],
         dtype: type[np.generic],
-        convert: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
+        convert: Callable[[npt.NDArray[Any], npt.NDArray[Any]], object] = lambda found, into: np.copyto(into, found),
     ) -> npt.NDArray[Any]:
         wanted = self.split(split)
         result = np.empty((len(wanted), *shape), dtype)
+        kept = threading.local()
 
         def fill(number: int) -> None:
             rows = shard_rows(self.spec, number)
-            array = self._verified(number, (name,))[name]
+            # A thread decodes all its shards into one array.
+            into = {name: kept.array[: len(rows)]} if len(rows) <= len(getattr(kept, "array", ())) else None
+            array = self._verified(number, (name,), into)[name]
+            kept.array = array if into is None else kept.array
             first, last = max(wanted.start, rows.start), min(wanted.stop, rows.stop)
-            result[first - wanted.start : last - wanted.start] = convert(array[first - rows.start : last - rows.start])
+            part = result[first - wanted.start : last - wanted.start]
+            convert(array[first - rows.start : last - rows.start], part)
 
         numbers = range(wanted.start // SHARD_ROWS, -(-wanted.stop // SHARD_ROWS)) if wanted else range(0)
         # Inflating and hashing let go of the interpreter, so threads are enough.
@@ -209,10 +215,10 @@ class Dataset:
                 pass
         return result
 
-    def _verified(self, number: int, names: tuple[str, ...] | None) -> Arrays:
+    def _verified(self, number: int, names: tuple[str, ...] | None, into: Arrays | None = None) -> Arrays:
         path = self.folder / shard_file(number)
         try:
-            arrays = read_arrays(path, self.spec, number, names)
+            arrays = read_arrays(path, self.spec, number, names, into)
         except InputError as error:
             raise InputError(f"{error} Restore it: {finish_command(self.spec, self.folder)}") from error
         for name, array in arrays.items():

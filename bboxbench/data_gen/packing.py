@@ -150,7 +150,7 @@ def _end(count: int, size: int, place: int) -> bytes:
     return end64 + _LOCATOR.pack(b"PK\6\7", 0, place + size, 1) + end
 
 
-def read_packed(path: Path, expected: Expected, names: Sequence[str]) -> Arrays:
+def read_packed(path: Path, expected: Expected, names: Sequence[str], into: Arrays | None = None) -> Arrays:
     """Read some arrays of a file, which may be anything: it is only ever compared with what is expected.
 
     No more memory is taken than the arrays' own and some 3 MB, whatever the file says or inflates to, and nothing in
@@ -160,6 +160,8 @@ def read_packed(path: Path, expected: Expected, names: Sequence[str]) -> Arrays:
         path: the file.
         expected: every array that is in it, no more and no fewer.
         names: those that are wanted, in this order.
+        into: arrays of the expected types and shapes, C-contiguous, that are filled and given back in the place of new
+            ones; making one of 60 MB takes as long as filling it.
 
     Raises:
         InputError: the file is missing, may not be read, is cut or altered, or holds something else; it names the file.
@@ -168,7 +170,10 @@ def read_packed(path: Path, expected: Expected, names: Sequence[str]) -> Arrays:
         try:
             with path.open("rb") as stream:
                 members = _directory(stream, expected)
-                return {name: _read_array(stream, name, members[name], *expected[name]) for name in names}
+                arrays = into or {}
+                return {
+                    name: _read_array(stream, name, members[name], *expected[name], arrays.get(name)) for name in names
+                }
         except FileNotFoundError:
             raise InputError(f"The shard {path} is missing.") from None
         except (_Damage, _IsalError) as error:
@@ -232,7 +237,12 @@ def _exactly(stream: BinaryIO, place: int, size: int | None) -> bytes:
 
 
 def _read_array(
-    stream: BinaryIO, name: str, member: _Member, dtype: np.dtype[Any], shape: tuple[int, ...]
+    stream: BinaryIO,
+    name: str,
+    member: _Member,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    into: npt.NDArray[Any] | None,
 ) -> npt.NDArray[Any]:
     local = _LOCAL.unpack(_exactly(stream, member.offset, _LOCAL.size))
     if local[0] != b"PK\3\4" or _exactly(stream, member.offset + _LOCAL.size, local[-2]) != f"{name}.npy".encode():
@@ -248,23 +258,26 @@ def _read_array(
     size = math.prod(shape) * dtype.itemsize
     if first[:8] != b"\x93NUMPY\1\0" or found != wanted or member.size != begin + size:
         raise _Damage(f"expected an array {dtype} {shape} of {name}, found {found[:100]!r} in {member.size} bytes")
-    array = np.empty(shape, dtype)
-    _fill(_octets(array), itertools.chain([first[begin:]], chunks), name)
-    if isal_zlib.crc32(_octets(array), isal_zlib.crc32(first[:begin])) != member.checksum:
+    array = np.empty(shape, dtype) if into is None else into
+    checksum = isal_zlib.crc32(first[:begin])
+    if _fill(_octets(array), itertools.chain([first[begin:]], chunks), name, checksum) != member.checksum:
         raise _Damage(f"its {name} have another checksum than when they were written")
     return array
 
 
-def _fill(view: memoryview, chunks: Iterator[bytes], name: str) -> None:
-    """Copy what comes into an array's bytes, just as many as it has."""
+def _fill(view: memoryview, chunks: Iterator[bytes], name: str, checksum: int) -> int:
+    """Copy what comes into an array's bytes, just as many as it has, and give the checksum with it."""
     filled = 0
     for chunk in chunks:
         if filled + len(chunk) > len(view):
             raise _Damage(f"its {name} are followed by something else")
         view[filled : filled + len(chunk)] = chunk
         filled += len(chunk)
+        # While it still is in the core's cache.
+        checksum = isal_zlib.crc32(chunk, checksum)
     if filled < len(view):
         raise _Damage(f"its {name} are cut short")
+    return checksum
 
 
 def _pieces(stream: BinaryIO, packed: int) -> Iterator[bytes]:

@@ -47,8 +47,10 @@ def draw_shard(spec: DatasetSpec, shard: int) -> Arrays:
     return arrays
 
 
-def read_arrays(path: Path, spec: AnySpec, shard: int, names: tuple[str, ...] | None = None) -> Arrays:
-    """Read some arrays of a shard, all by default.
+def read_arrays(
+    path: Path, spec: AnySpec, shard: int, names: tuple[str, ...] | None = None, into: Arrays | None = None
+) -> Arrays:
+    """Read some arrays of a shard, all by default, into given ones where there are such.
 
     What the file says of itself is checked before anything of that size is made.
 
@@ -57,7 +59,7 @@ def read_arrays(path: Path, spec: AnySpec, shard: int, names: tuple[str, ...] | 
             file.
     """
     expected = _expected(spec, len(shard_rows(spec, shard)))
-    return read_packed(path, expected, tuple(expected) if names is None else names)
+    return read_packed(path, expected, tuple(expected) if names is None else names, into)
 
 
 def csv_rows(spec: AnySpec, shard: int, arrays: Arrays) -> list[str]:
