@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import runpy
 import shutil
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -89,3 +92,14 @@ def test_the_ranges_on_the_page_are_those_that_are_taken() -> None:
         for bad in (least - 1, most + 1):
             with pytest.raises(InputError):
                 DatasetSpec(**{name: (bad, bad) if name == "scale" else bad}, checked=False)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_pictures_of_presets_are_what_these_draw(preset: str) -> None:
+    script = runpy.run_path(str(PAGE.parents[1] / "scripts" / "dataset_pictures.py"))
+    drawn, there = (
+        np.asarray(Image.open(source))
+        for source in (io.BytesIO(script["page"](preset)), script["IMAGES"] / f"{preset}.png")
+    )
+    np.testing.assert_array_equal(drawn, there, "stale: python scripts/dataset_pictures.py")
+    assert f"images/datasets/{preset}.png" in PAGE.read_text("utf-8")
