@@ -174,8 +174,8 @@ def font_file(path: Path | str) -> FontFile:
     name = place.stem
     if name in FONT_NAMES:
         raise InputError(
-            f"Expected another name than that of the built-in font {name}, received {place}; take that font by its name "
-            "alone, or rename the file."
+            f"Expected another name than that of the built-in font {name}, received {place}; take that font by its "
+            "name alone, or rename the file."
         )
     if not str(place).isprintable() or any(each in name for each in ',"') or len(name) > _MOST_FONT_NAME:
         raise InputError(
