@@ -68,7 +68,8 @@ def stream(
         ``class_map`` is uint8 (b, height, width): 0, 1 + the glyph's place in ``spec.glyphs``, or 255, to be ignored.
 
     Raises:
-        InputError: the spec is not one that can be drawn, or an argument is out of range or contradicts another.
+        InputError: the spec is not one that can be drawn, its fonts or pictures are missing or others than they were,
+            or an argument is out of range or contradicts another.
     """
     if not isinstance(spec, DatasetSpec):
         raise InputError(
@@ -83,6 +84,8 @@ def stream(
     if use_multiprocessing and form != "keras":
         raise InputError("Expected use_multiprocessing with form='keras', received it with 'tf.data'; leave it out.")
     spec = spec if seed is None else spec.changed(seed=seed)
+    # Now, in words, and not from inside a batch.
+    spec.check_sources()
     ranges = split_ranges(spec.n)
     if split is not None and split not in ranges:
         raise unknown_name("split", str(split), ranges)

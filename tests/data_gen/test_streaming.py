@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from bboxbench.boxes import relative_boxes
 from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, generate, stream
 from bboxbench.data_gen.draws import ORDER, random_order
+from bboxbench.data_gen.fonts import font_path
 from bboxbench.data_gen.imported import ImportedSpec
 from bboxbench.data_gen.streaming import FORMS
 from bboxbench.errors import InputError
@@ -178,6 +180,23 @@ def test_a_batch_beyond_the_last_is_an_index_error() -> None:
     batches = stream(SMALL, split="train", batch_size=10, form="keras")
     with pytest.raises(IndexError, match="from 0 to 2, received 3"):
         batches[3]
+
+
+@pytest.mark.parametrize("preset", ["varied", "hard"])
+def test_every_preset_streams_what_its_folder_holds(preset: str, tmp_path: Path) -> None:
+    spec = DatasetSpec(preset=preset, n=12, width=64, height=48, sizes=(12, 20))
+    data = generate(spec, tmp_path / "data", workers=1)
+    for mine, folders in zip(gathered(stream(spec, split="test", batch_size=4)), data.arrays("test"), strict=True):
+        assert np.array_equal(mine, folders)
+
+
+def test_a_font_that_is_gone_is_told_before_anything_is_drawn(tmp_path: Path) -> None:
+    font = Path(shutil.copy(font_path("DejaVuSans"), tmp_path / "Own.ttf"))
+    spec = SMALL.changed(fonts=(str(font),))
+    assert len(stream(spec)) == 1
+    font.unlink()
+    with pytest.raises(InputError, match=r"Own\.ttf"):
+        stream(spec)
 
 
 @pytest.mark.parametrize("form", FORMS)
