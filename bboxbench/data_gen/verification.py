@@ -5,9 +5,11 @@ On one colour the pixels alone tell; all else is compared with the same picture 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen.attributes import columns_of
 from bboxbench.data_gen.backgrounds import draw_background, mean_colour, picture_without_glyph
 from bboxbench.data_gen.colours import Colour, luma, luma_of_images
-from bboxbench.data_gen.imported import ImportedSpec, misplaced
+from bboxbench.data_gen.imported import AnySpec, ImportedSpec, misplaced, spec_from_dict
 from bboxbench.data_gen.manifest import TABLE, read_manifest
 from bboxbench.data_gen.masks import IGNORED, differing
 from bboxbench.data_gen.packing import Arrays, array_sha256
@@ -105,7 +107,7 @@ def verify(
     found: list[str] = []
     results = map_shards(
         "bboxbench.data_gen.verification:check_shard",
-        {"folder": str(folder.absolute())},
+        {"folder": str(folder.absolute()), "spec": spec.to_dict()},
         range(len(manifest.shards)),
         workers or usable_cores(),
     )
@@ -113,6 +115,12 @@ def verify(
         table.expect_columns(columns_of(spec))
         for shard, result in results:
             rows = shard_rows(spec, shard)
+            listed = manifest.shards[shard]["arrays"]
+            found += [
+                f"{shard_file(shard)}: its {name} are not those that were written (another SHA-256)"
+                for name, sha256 in result["hashes"].items()
+                if sha256 != listed[name]
+            ]
             found += result["problems"]
             inexact = set(result["inexact"])
             lines = [table.next_line() for _ in rows]
@@ -132,21 +140,18 @@ def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:
     """Check one shard; the task of a worker.
 
     Returns:
-        ``problems``, ``inexact``: indices of samples whose box is not the pixels', and ``csv``: the lines that
+        ``hashes`` of all arrays by name, ``problems``, ``inexact``: indices of samples whose box is not the pixels', and ``csv``: the lines that
         ``boxes.csv`` should have for it, none where the shard cannot be read.
     """
     folder = Path(context["folder"])
-    manifest = read_manifest(folder)
-    spec, name, rows = manifest.spec, shard_file(shard), shard_rows(manifest.spec, shard)
+    spec = _spec(json.dumps(context["spec"]))
+    name, rows = shard_file(shard), shard_rows(spec, shard)
     try:
         arrays = read_arrays(folder / name, spec, shard)
     except (InputError, OSError) as error:
-        return {"problems": [str(error)], "inexact": list(rows), "csv": []}
-    problems = [
-        f"{name}: its {array} are not those that were written (another SHA-256)"
-        for array in arrays
-        if array_sha256(arrays[array]) != manifest.shards[shard]["arrays"][array]
-    ]
+        return {"hashes": {}, "problems": [str(error)], "inexact": list(rows), "csv": []}
+    hashes = {array: array_sha256(values) for array, values in arrays.items()}
+    problems = []
     inexact = []
     for row, index in enumerate(rows):
         if isinstance(spec, ImportedSpec):
@@ -169,7 +174,13 @@ def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:
     except (ValueError, IndexError, OverflowError) as error:
         problems.append(f"{name}: its attributes make no sense: {error}")
         lines = []
-    return {"problems": problems, "inexact": inexact, "csv": lines}
+    return {"hashes": hashes, "problems": problems, "inexact": inexact, "csv": lines}
+
+
+@lru_cache(maxsize=1)
+def _spec(text: str) -> AnySpec:
+    """The spec of a worker's task, made once and not again for every shard."""
+    return spec_from_dict(json.loads(text))
 
 
 def _ink(spec: DatasetSpec, arrays: Arrays, row: int, index: int) -> tuple[npt.NDArray[np.bool_] | None, list[str]]:
