@@ -50,7 +50,9 @@ def read_spec(path: Path | str, **changes: Any) -> DatasetSpec:
             content = path.read_bytes()
         # A byte-order mark, which some editors write, is no fault of the person's.
         values = tomllib.loads(content.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
         said = " ".join(str(error).split())
         raise InputError(f"Expected TOML in {path}, received something else: {said}.") from error
     # A person writes min-contrast, as on the command line, or min_contrast, as in Python.
