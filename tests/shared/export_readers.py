@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +109,6 @@ def read_imagefolder(folder: Path, split: str) -> Pictures:
 
 def hugging_face(folder: Path) -> Any:
     """All splits, by ``datasets``, without the network, with the classes that the card names."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import datasets
     from datasets.info import DatasetInfosDict
 

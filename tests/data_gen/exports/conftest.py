@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from bboxbench.data_gen import Dataset, DatasetSpec, generate
 from bboxbench.data_gen.exports import Export, export
+
+# Before any test imports Hugging Face's library: nothing here needs the network.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 ODD = "A1/\\,;:\"'`<>&%#{}[]!?*|~=-@é\u0301\u0416ß\U0001f600"
 """Quotes, separators, markup and comments of every format; beyond ASCII an accent without its letter, and an emoji."""
