@@ -140,8 +140,8 @@ def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:
     """Check one shard; the task of a worker.
 
     Returns:
-        ``hashes`` of all arrays by name, ``problems``, ``inexact``: indices of samples whose box is not the pixels', and ``csv``: the lines that
-        ``boxes.csv`` should have for it, none where the shard cannot be read.
+        ``hashes`` of all arrays by name; ``problems``; ``inexact``: indices of samples whose box is not the pixels';
+        and ``csv``: the lines that ``boxes.csv`` should have for it, none where the shard cannot be read.
     """
     folder = Path(context["folder"])
     spec = _spec(json.dumps(context["spec"]))
