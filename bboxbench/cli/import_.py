@@ -118,8 +118,9 @@ def import_(
         f"({planned.worst})."
     )
     if planned.copies:
+        those = "is a copy" if planned.copies == 1 else "are copies"
         console.warn(
-            f"{planned.copies:,} of the pictures are copies of another: the same may be learned from and tested on."
+            f"{planned.copies:,} of the pictures {those} of another: the same may be learned from and tested on."
         )
     place = shlex.quote(str(out))
     console.say(f"Look at them:   bboxbench preview {place}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from bboxbench.boxes import iou
+from bboxbench.data_gen import spec_checks as checks
 from bboxbench.data_gen.coco import Box, Fault, ListedPicture, outside, read_coco
 from bboxbench.data_gen.dataset import Dataset
+from bboxbench.data_gen.draws import MAX_SEED
 from bboxbench.data_gen.fitting import FITS, Fitting, fit_picture
 from bboxbench.data_gen.generation import keep_shard, write_dataset
 from bboxbench.data_gen.imported import ImportedSpec, imported_arrays
@@ -92,12 +95,20 @@ def plan_import(
         on_progress: called with (pictures looked at, pictures in all), first with 0.
 
     Raises:
-        InputError: there are no annotations, they are not COCO's, or a picture cannot be used and is not to be left
-            out; the first such one is named.
+        InputError: a setting is out of range, there are no annotations, they are not COCO's, or a picture cannot be
+            used and is not to be left out; the first such one is named.
     """
     folder = Path(folder)
+    # What is wrong with the settings need not wait until all pictures are looked at.
+    for name, value, least, most in (
+        ("width", width, 1, checks.MAX_SIDE),
+        ("height", height, 1, checks.MAX_SIDE),
+        ("seed", seed, 0, MAX_SEED),
+        ("workers", 1 if workers is None else workers, 1, sys.maxsize),
+    ):
+        checks.whole(name, value, least, most)
     if fit not in FITS:
-        raise unknown_name("fit", fit, FITS)
+        raise unknown_name("fit", str(fit), FITS)
     listing = read_coco(folder, annotations, images)
     faults = {fault.name: fault for fault in listing.faults}
     total = len(listing.pictures) + len(faults)

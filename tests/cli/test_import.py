@@ -1,0 +1,206 @@
+"""The command import: what it says, what it refuses, how it ends; and a whole sweep on what it imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from coco_folders import write_one, write_shapes
+
+from bboxbench.cli import main
+from bboxbench.data_gen import open_dataset, verify
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out, captured.err
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_with_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_shapes(tmp_path / "shapes", n=10)
+
+
+def test_it_imports_into_a_folder_that_tells_what_it_holds(capsys: Any, tmp_path: Path) -> None:
+    code, out, err = run(capsys, "import", "shapes")
+    (folder,) = (tmp_path / "data").iterdir()
+    assert code == 0
+    assert out.startswith(f"Imported 10 pictures of 3 classes into data/{folder.name} in ")
+    assert folder.name.startswith("imported-n10-seed0-")
+    assert "Rounded to whole pixels, boxes have a mean IoU of 0." in err
+    assert f"bboxbench sweep --preset quick --data data/{folder.name}" in err
+    assert open_dataset(folder).n == 10
+
+
+def test_the_second_time_it_says_that_nothing_was_written(capsys: Any) -> None:
+    run(capsys, "import", "shapes")
+    code, out, _ = run(capsys, "import", "shapes")
+    assert code == 0
+    assert "already holds these 10 pictures, complete; nothing was written" in out
+
+
+def test_json_gives_events_on_stdout_and_quiet_leaves_stderr_empty(capsys: Any) -> None:
+    (Path("shapes/train/0001.jpg")).write_bytes(b"gone")
+    code, out, err = run(capsys, "import", "shapes", "--skip", "--out", "d", "--json", "--quiet")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [event["event"] for event in events] == ["progress", "progress", "done"]
+    done = events[-1]
+    assert (done["n"], done["left_out"], done["copies"]) == (9, {"no picture": 1}, 0)
+    assert done["classes"] == ["disc", "square", "triangle"]
+    assert done["sha256"] == open_dataset("d").sha256
+    assert 0 < done["rounding_iou_least"] <= done["rounding_iou_mean"] <= 1
+
+
+def test_what_is_left_out_is_counted_by_kind(capsys: Any) -> None:
+    for name in ("0001.jpg", "0002.jpg"):
+        Path("shapes/train", name).write_bytes(b"gone")
+    Path("shapes/train/0003.png").unlink()
+    code, out, _ = run(capsys, "import", "shapes", "--skip")
+    assert code == 0
+    assert "Left out 3: no picture 2, missing file 1." in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere"], "Expected a folder of pictures at nowhere, found nothing"),
+        (["shapes/train"], "Expected COCO annotations in shapes/train"),
+        (["shapes", "--annotations", "no.json"], "no.json"),
+        (["shapes", "--images", "no"], "Expected a folder of pictures at no, found nothing"),
+        (["shapes", "--fit", "crop"], "Unknown fit 'crop'. Expected one of: pad, stretch."),
+        (["shapes", "--width", "0"], "whole number of 1 or more"),
+        (["shapes", "--height", "5000"], "Expected height to be a whole number of 4096 or less"),
+        (["several"], "2 objects"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_what_cannot_be_imported_is_said_in_one_line_and_nothing_is_written(
+    capsys: Any, words: list[str], said: str
+) -> None:
+    write_one(Path("several"), objects=[{}, {}])
+    code, out, err = run(capsys, "import", *words, "--out", "out")
+    assert (code, out) == (2, "")
+    assert said in err
+    assert len(err.strip().splitlines()) == 1
+    assert not Path("out").exists()
+
+
+def test_copies_are_warned_of(capsys: Any) -> None:
+    shutil.copy("shapes/train/0000.png", "shapes/train/copy.png")
+    path = Path("shapes/annotations/instances_train.json")
+    content = json.loads(path.read_text())
+    content["images"].append({**content["images"][0], "id": 99, "file_name": "copy.png"})
+    content["annotations"].append({**content["annotations"][0], "id": 99, "image_id": 99})
+    path.write_text(json.dumps(content))
+    code, _, err = run(capsys, "import", "shapes", "--quiet")
+    assert code == 0
+    assert "Warning: 1 of the pictures is a copy of another" in err
+
+
+def test_a_folder_that_holds_another_import_is_left_alone(capsys: Any) -> None:
+    run(capsys, "import", "shapes", "--out", "out")
+    before = Path("out/dataset.json").read_bytes()
+    code, _, err = run(capsys, "import", "shapes", "--fit", "stretch", "--out", "out")
+    assert code == 3
+    assert "fit 'pad' instead of 'stretch'" in err
+    assert Path("out/dataset.json").read_bytes() == before
+
+
+def test_generate_does_not_go_on_with_an_import_but_says_how(capsys: Any) -> None:
+    run(capsys, "import", "shapes", "--out", "out")
+    code, _, err = run(capsys, "generate", "--resume", "out")
+    assert code == 2
+    assert "bboxbench import shapes --width 200 --height 100 --fit pad --seed 0 --out out" in err
+
+
+def test_verify_says_that_boxes_are_the_annotated_ones(capsys: Any) -> None:
+    run(capsys, "import", "shapes", "--out", "out")
+    code, out, _ = run(capsys, "verify", "out")
+    assert (code, out) == (0, "10 of 10 boxes as annotated\n")
+
+
+def test_the_command_that_an_error_gives_mends_the_folder(capsys: Any) -> None:
+    run(
+        capsys, "import", "shapes", "--fit", "stretch", "--width", "64", "--height", "64", "--seed", "3", "--out", "out"
+    )
+    shard = Path("out/shards/00000.npz")
+    before = shard.read_bytes()
+    shard.write_bytes(before[:-100])
+    code, _, err = run(capsys, "verify", "out")
+    assert code == 2
+    command = err[err.index("bboxbench import") :].strip().rstrip(".")
+    assert run(capsys, *shlex.split(command)[1:])[0] == 0
+    assert shard.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there SIGKILL is not")
+def test_an_import_that_was_killed_goes_on_to_the_same_bytes(capsys: Any, tmp_path: Path) -> None:
+    write_shapes(tmp_path / "many", n=1300, seed=4)
+    run(capsys, "import", "many", "--out", "whole", "--quiet")
+    command = [sys.executable, "-m", "bboxbench", "import", "many", "--out", "killed", "--quiet", "--workers", "1"]
+    started = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    deadline = time.monotonic() + 60
+    while not list(Path("killed").glob("shards/*.npz")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    assert Path("killed/unfinished.json").exists()
+    code, _, err = run(capsys, "verify", "killed")
+    assert code == 2
+    assert "bboxbench import many" in err
+    assert run(capsys, "import", "many", "--out", "killed", "--quiet")[0] == 0
+    for path in Path("whole").rglob("*.*"):
+        if path.is_file() and path.name != ".lock":
+            assert (Path("killed") / path.relative_to("whole")).read_bytes() == path.read_bytes()
+    assert verify("killed").problems == []
+
+
+@pytest.mark.slow
+def test_a_sweep_its_report_and_all_that_follows_run_on_imported_pictures(capsys: Any) -> None:
+    """One process, and not what a command line starts by itself: TensorFlow takes its time to load."""
+    write_shapes(Path("shapes"), n=30)
+    run(capsys, "import", "shapes", "--out", "data/shapes", "--width", "64", "--height", "48")
+    words = ["--losses", "mse,giou", "--initializers", "glorot_uniform", "--seeds", "1", "--epochs", "1"]
+    words += ["--batch-sizes", "5", "--data", "data/shapes", "--isolation", "none"]
+    code, out, err = run(capsys, "sweep", *words, "--dry-run")
+    assert code == 0, err
+    code, out, err = run(capsys, "sweep", *words, "--out", "results/shapes", "--quiet")
+    assert code == 0, err
+    # Where the pictures came from is part of no run: they may be imported anew from elsewhere.
+    Path("shapes").rename("moved")
+    shutil.rmtree("data/shapes")
+    run(capsys, "import", "moved", "--out", "data/shapes", "--width", "64", "--height", "48")
+    code, out, err = run(capsys, "sweep", *words, "--out", "results/shapes", "--quiet")
+    assert code == 0, err
+    assert len(Path("results/shapes/journal.jsonl").read_text().splitlines()) == 2
+    assert run(capsys, "report", "results/shapes")[0] == 0
+    page = Path("results/shapes/report/index.html").read_text(encoding="utf-8")
+    assert "bboxbench import moved --width 64 --height 48 --fit pad --seed 0 --out data/shapes" in page
+    assert "an object of class " in page
+    assert "letter" not in page.replace("letter_box", "").replace("letter-spacing", "")
+    assert run(capsys, "status", "results/shapes")[0] == 0
+    run_id = open_results_run("results/shapes")
+    assert run(capsys, "diagnose", "results/shapes", "--run", run_id)[0] in (0, 1)
+    heart = ["--overfit", "4", "--loss", "mse", "--epochs", "1", "--data", "data/shapes", "--out", "results/heart"]
+    assert run(capsys, "train", *heart, "--quiet")[0] in (0, 1)
+    code, out, _ = run(capsys, "predict", "results/heart/model.keras", "moved/train/0000.png")
+    assert code == 0
+    assert out.splitlines()[1].startswith("moved/train/0000.png,")
+
+
+def open_results_run(folder: str) -> str:
+    """A run_id of the table of runs."""
+    return Path(folder, "runs.csv").read_text().splitlines()[1].split(",")[0]
