@@ -25,6 +25,7 @@ from bboxbench.files import (
     refuse_claimed,
     remove_unfinished,
     write_atomically,
+    writing_atomically,
 )
 
 
@@ -34,6 +35,21 @@ def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
     write_atomically(path, b"n\xc3\xa9w")
     assert path.read_text("utf-8") == "n\u00e9w"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_is_written_bit_by_bit_appears_at_the_end_and_not_at_all_after_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"old")
+    with pytest.raises(InputError, match="half"), writing_atomically(path) as stream:
+        stream.write(b"one")
+        raise InputError("half of it")
+    assert path.read_bytes() == b"old"
+    with writing_atomically(path) as stream:
+        for part in (b"one", b"two"):
+            stream.write(part)
+            assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"onetwo"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.csv"]
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_part_of_the_new(tmp_path: Path) -> None:

@@ -112,6 +112,15 @@ def test_only_what_is_asked_for_is_read_in_that_order(some: Arrays, tmp_path: Pa
     assert list(read_packed(path, expected_of(some), ["boxes", "images"])) == ["boxes", "images"]
 
 
+def test_arrays_that_are_given_are_filled_and_given_back(some: Arrays, tmp_path: Path) -> None:
+    path = tmp_path / "00000.npz"
+    path.write_bytes(pack(some))
+    given = {name: np.full_like(array, 7) for name, array in some.items() if name != "boxes"}
+    found = read_packed(path, expected_of(some), list(some), given)
+    assert_same(found, some)
+    assert all(found[name] is array for name, array in given.items())
+
+
 @settings(max_examples=400)
 @given(data=st.data())
 def test_a_flipped_byte_is_refused_or_changes_nothing(some: Arrays, data: st.DataObject) -> None:
