@@ -40,9 +40,14 @@ def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
 def test_what_is_written_bit_by_bit_appears_at_the_end_and_not_at_all_after_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"old")
-    with pytest.raises(InputError, match="half"), writing_atomically(path) as stream:
-        stream.write(b"one")
-        raise InputError("half of it")
+
+    def fail() -> None:
+        with writing_atomically(path) as stream:
+            stream.write(b"one")
+            raise InputError("half of it")
+
+    with pytest.raises(InputError, match="half"):
+        fail()
     assert path.read_bytes() == b"old"
     with writing_atomically(path) as stream:
         for part in (b"one", b"two"):
