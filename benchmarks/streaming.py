@@ -1,11 +1,12 @@
-"""Times streams of drawn samples against reading a folder, and prints the table of docs/streaming.md.
+"""Times streams of drawn samples against reading a folder, and puts the table into docs/streaming.md.
 
-    python benchmarks/streaming.py [--n 8000] [--repeats 5] [--preset letters]
+    python benchmarks/streaming.py [--n 8000] [--repeats 5] [--preset letters] [--print]
 
 Every row is fed to Keras's ``fit``, once to a network that does next to nothing, so that the feeding alone is timed,
 and once to the network that bboxbench trains. The rows take turns, so that a machine with other work hurts all alike;
-the first turn is not counted. A row's number is the median of pictures a second; half of the ``n`` samples, the test
-split, are an epoch. Worker processes are started anew each epoch, which is inside the clock, as for whoever uses them.
+the first turn is not counted. A row's numbers are medians; half of the ``n`` samples, the test split, are an epoch. CPU
+is that of all threads and processes, and suffers less from other work than seconds do. Worker processes are started
+anew each epoch, which is inside the clock, as for whoever uses them.
 """
 
 # ruff: noqa: T201  # it is a command
@@ -14,13 +15,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+PAGE = Path(__file__).parent.parent / "docs" / "streaming.md"
 
 ROWS: dict[str, dict[str, Any]] = {
     "folder, `tf_dataset`": {},
@@ -60,8 +62,14 @@ def usual(width: int, height: int) -> Any:
     return model
 
 
-def rates(build: Callable[[int, int], Any], spec: Any, data: Any, repeats: int) -> dict[str, float]:
-    """Pictures a second of every row."""
+def cpu_seconds() -> float:
+    """Used so far by this process and by its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def measured(build: Callable[[int, int], Any], spec: Any, data: Any, repeats: int) -> dict[str, tuple[float, float]]:
+    """Of every row pictures a second, and CPU milliseconds a picture."""
     from bboxbench.data_gen import stream
 
     models = {name: build(spec.width, spec.height) for name in ROWS}
@@ -69,46 +77,67 @@ def rates(build: Callable[[int, int], Any], spec: Any, data: Any, repeats: int) 
         name: stream(spec, split="test", **options) if options else data.tf_dataset("test")
         for name, options in ROWS.items()
     }
-    seconds: dict[str, list[float]] = {name: [] for name in ROWS}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ROWS}
     for turn in range(repeats + 1):
         for name, model in models.items():
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), cpu_seconds()
             model.fit(feeds[name], epochs=1, shuffle=False, verbose=0)
             if turn:
-                seconds[name].append(time.perf_counter() - start)
-    pictures = len(data.split("test"))
-    return {name: pictures / statistics.median(taken) for name, taken in seconds.items()}
+                taken[name].append((time.perf_counter() - start, cpu_seconds() - cpu))
+    n = len(data.split("test"))
+    return {
+        name: (n / statistics.median(s for s, _ in turns), 1000 * statistics.median(c for _, c in turns) / n)
+        for name, turns in taken.items()
+    }
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=8000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--preset", default="letters")
-    options = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def table(preset: str, n: int, repeats: int) -> str:
+    """Measure one preset, in Markdown."""
     # Importing it takes seconds, which belong to no row.
     import tensorflow  # noqa: F401
 
     from bboxbench.data_gen import DatasetSpec, generate
 
-    spec = DatasetSpec(preset=options.preset, n=options.n)
+    spec = DatasetSpec(preset=preset, n=n)
     with tempfile.TemporaryDirectory() as folder:
         data = generate(spec, Path(folder) / "data")
         start = time.perf_counter()
         data.tf_dataset("test")
         reading = time.perf_counter() - start
-        alone, training = (rates(build, spec, data, options.repeats) for build in (idle, usual))
-    print(f"| preset `{options.preset}`: pictures a second | feeding alone | training |")
-    print("| --- | --- | --- |")
+        alone, training = (measured(build, spec, data, repeats) for build in (idle, usual))
+    lines = [f"| `{preset}` | feeding alone, pictures a second | CPU, ms a picture | training, pictures a second |"]
+    lines += ["| --- | --- | --- | --- |"]
     for name in ROWS:
-        print(f"| {name} | {alone[name]:,.0f} | {training[name]:,.0f} |")
+        rate, cpu = alone[name]
+        lines.append(f"| {name} | {rate:,.0f} | {cpu:.2f} | {training[name][0]:,.0f} |")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    print(
-        f"\n{cores} cores, Python {platform.python_version()}, {len(data.split('test')):,} pictures an epoch, "
-        f"{options.repeats} turns. Opening the folder's split took {reading:.2f} s more, once."
-    )
+    pictures = len(data.split("test"))
+    lines += [
+        "",
+        f"{cores} cores, {pictures:,} pictures an epoch, median of {repeats} turns. Reading the folder's split",
+    ]
+    lines += [f"took {reading:.2f} s more, once."]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, and write or print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--n", type=int, default=8000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--preset", default="letters")
+    parser.add_argument("--print", action="store_true", help="print the table in place of writing it")
+    options = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    made = table(options.preset, options.n, options.repeats)
+    if options.print:
+        print(made)
+        return
+    text = PAGE.read_text(encoding="utf-8")
+    start, end = (f"<!-- {word} {options.preset} -->" for word in ("measured:", "end of"))
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{start}\n{made}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

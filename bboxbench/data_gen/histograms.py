@@ -147,7 +147,7 @@ def _spread(axis: Axes, title: str, values: Any) -> None:
     axis.axvline(middle, color=INK, linewidth=1)
     axis.set_title(f"median {written(middle)}", loc="right", fontsize=7.5, color=MUTED, pad=5)
     axis.set_xlim(edges[0], edges[-1])
-    axis.xaxis.set_major_locator(MaxNLocator(5, integer=_whole(values)))
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=_whole(values), min_n_ticks=1))
     _count_axis(axis, counts.max())
 
 
