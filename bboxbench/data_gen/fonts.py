@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 from PIL import ImageFont
+from PIL.Image import DecompressionBombError
 
 from bboxbench.data_gen.font_tables import check_font, read_characters
 from bboxbench.errors import InputError, read_errors, unknown_name
@@ -192,7 +193,7 @@ def font_file(path: Path | str) -> FontFile:
     try:
         # The mark for a missing glyph, which every font has.
         font.getmask("\U0010ffff")
-    except OSError as error:
+    except (OSError, DecompressionBombError) as error:
         raise _damaged(place, error, "choose another") from error
     return FontFile(name, sha256, str(place))
 
@@ -270,5 +271,5 @@ def open_font(face: str, size: int) -> ImageFont.FreeTypeFont:
         raise _damaged(path, error, "install matplotlib again" if face in FONT_NAMES else "choose another") from error
 
 
-def _damaged(path: Path, error: OSError, what_to_do: str) -> InputError:
+def _damaged(path: Path, error: Exception, what_to_do: str) -> InputError:
     return InputError(f"The font file {path} is damaged ({error}); {what_to_do}.")

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import numpy.typing as npt
+from PIL.Image import DecompressionBombError
 
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen.fonts import characters, face_name, kept_by_face, open_font
@@ -34,7 +35,7 @@ def _render(character: str, face: str, size: int) -> Mask:
     font = open_font(face, size)
     try:
         core, _ = font.getmask2(character, mode="L", anchor="la")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, DecompressionBombError) as error:
         raise InputError(
             f"{face_name(face)} cannot draw {character!r} (U+{ord(character):04X}) at {size} px ({error}); leave it "
             "out or choose another font."

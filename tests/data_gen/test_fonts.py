@@ -145,6 +145,18 @@ def test_a_character_that_the_table_claims_and_the_mark_is_drawn_for_is_refused(
         check_glyphs("AC", font_file(tmp_path / "Own.ttf").path)
 
 
+@pytest.mark.parametrize("units", [16, 64])
+@pytest.mark.parametrize("glyph", ["A", ".notdef"])
+def test_an_outline_that_would_fill_the_memory_is_refused_in_one_line(own: Path, units: int, glyph: str) -> None:
+    font = TTFont(own)
+    font["head"].unitsPerEm = units
+    font["glyf"][glyph] = rectangle(TTGlyphPen(None), 0, 0, 32000, 32000).glyph()
+    font.save(own)
+    with pytest.raises(InputError, match=r"'A' \(U\+0041\) at \d+ px|is damaged") as caught:
+        check_glyphs("AB", font_file(own).path)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_space_has_no_ink_in_any_font(own: Path) -> None:
     with pytest.raises(InputError, match="draws nothing in Own"):
         ink_mask(" ", font_file(own).path, 20)
