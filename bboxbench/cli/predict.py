@@ -47,6 +47,13 @@ def predict(
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="Draw each picture with its box there, too.", readable=False),
     ] = None,
+    fit: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="stretch; or pad: keep proportions, fill the rest, as import did where it learned from such.",
+        ),
+    ] = "stretch",
     modules: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,7 +65,7 @@ def predict(
 ) -> None:
     """Draw a box in each picture with a saved network.
 
-    Pictures are turned grey and stretched to the size that the network reads; each box comes back in the pixels of its
+    Pictures are turned grey and brought to the size that the network reads; each box comes back in the pixels of its
     own picture. Models are loaded in Keras's safe mode: no code that a file brings along is run.
     """
     from bboxbench.experiments.runtime import start_tensorflow
@@ -78,7 +85,7 @@ def predict(
         make_folder(out)
     # The pictures given are not to be written, even where one is a drawing.
     taken, drawn = {path.resolve() for path in pictures}, 0
-    for number, found in enumerate(predict_pictures(network, pictures)):
+    for number, found in enumerate(predict_pictures(network, pictures, fit)):
         if number == 0 and not as_json:
             sys.stdout.write(_line(COLUMNS))
         _show(console, found)

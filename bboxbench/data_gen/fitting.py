@@ -70,6 +70,11 @@ class Fitting:
         top, bottom = _edges(ymin, ymax, self.top, self.top + self.height)
         return left, top, right, bottom
 
+    def back(self, box: npt.ArrayLike) -> Array:
+        """The way back from `exact`: boxes (..., 4) of the fitted picture in pixels of the source, float64."""
+        scale = np.array([self.across, self.down] * 2)
+        return np.asarray((np.asarray(box, np.float64) - np.array([self.left, self.top] * 2)) / scale)
+
     def inside(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """The part of a fitted picture (height, width, 3) that is not padding, as a view."""
         return image[self.top : self.top + self.height, self.left : self.left + self.width]

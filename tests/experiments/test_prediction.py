@@ -145,3 +145,22 @@ def test_the_box_is_drawn_where_it_is(network: Any, letter: Image.Image, tmp_pat
     rows, columns = np.nonzero((drawn == PREDICTED).all(-1))
     edges = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
     assert np.abs(edges - found.box * 2).max() <= 2.5
+
+
+def test_a_padded_picture_is_what_an_import_makes_of_it_and_its_box_comes_back(
+    network: Any, letter: Image.Image, tmp_path: Path
+) -> None:
+    from bboxbench.data_gen.fitting import Fitting, fit_picture
+
+    tall = Image.new("RGB", (letter.width, 3 * letter.height), "navy")
+    tall.paste(letter, (0, letter.height))
+    padded = Image.fromarray(fit_picture(tall, letter.size, "pad"))
+    (found,) = predict_pictures(network, [saved(tall, tmp_path / "tall.png")], fit="pad")
+    (same,) = predict_pictures(network, [saved(padded, tmp_path / "padded.png")])
+    place = Fitting.of(tall.size, letter.size, "pad")
+    np.testing.assert_allclose(place.exact(found.box), same.box, atol=1e-9)
+
+
+def test_an_unknown_fit_is_refused(network: Any, letter: Image.Image, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="fit 'crop'"):
+        list(predict_pictures(network, [saved(letter, tmp_path / "a.png")], fit="crop"))

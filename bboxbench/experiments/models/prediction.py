@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from bboxbench.boxes import Array, to_pixels
+from bboxbench.data_gen.fitting import FITS, Fitting, fit_picture
 from bboxbench.data_gen.picture_files import check_picture, grey_levels, open_picture
-from bboxbench.errors import InputError, one_line
+from bboxbench.errors import InputError, one_line, unknown_name
 from bboxbench.experiments.fit import PREDICT_BATCH, predict
 from bboxbench.experiments.models.overlay import PREDICTED, draw_box, enlarged, factor
 from bboxbench.files import write_atomically
@@ -59,18 +61,21 @@ def input_size(model: Any) -> tuple[int, int]:
     return int(reads[2]), int(reads[1])
 
 
-def predict_pictures(model: Any, paths: Sequence[Path]) -> Iterator[PredictedBox]:
+def predict_pictures(model: Any, paths: Sequence[Path], fit: str = "stretch") -> Iterator[PredictedBox]:
     """The box that ``model`` draws in each picture, in the order of ``paths``.
 
-    A picture of other proportions than the network reads is stretched to them, and the box stretched back.
+    A picture of other proportions than the network reads is brought to them, and the box back.
 
     Args:
         model: as `bboxbench.experiments.load_model` gives it: grey pictures in [-1, 1] to xyxy boxes relative to them.
         paths: of pictures of any size and mode. All are looked at before the first is predicted.
+        fit: how, one of `bboxbench.data_gen.fitting.FITS`: as the pictures were that the network learned from.
 
     Raises:
-        InputError: a file is no picture or is damaged, or the model is none of pictures and boxes.
+        InputError: a file is no picture or is damaged, the model is none of pictures and boxes, or an unknown fit.
     """
+    if fit not in FITS:
+        raise unknown_name("fit", fit, FITS)
     width, height = input_size(model)
     for path in paths:
         check_picture(path)
@@ -79,14 +84,22 @@ def predict_pictures(model: Any, paths: Sequence[Path]) -> Iterator[PredictedBox
         grey, sizes = [], []
         for path in some:
             picture = open_picture(path)
-            grey.append(grey_levels(picture, width, height))
+            grey.append(_fitted(picture, width, height, fit))
             sizes.append(picture.size)
         try:
             boxes = predict(model, np.stack(grey))
         except Exception as error:  # whatever layers a file may have
             raise InputError(f"The network cannot read pictures of {width}x{height}: {one_line(error)}") from error
         for path, size, box in zip(some, sizes, boxes, strict=True):
-            yield PredictedBox(path, *size, to_pixels(box, *size))
+            place = Fitting.of(size, (width, height), fit)
+            yield PredictedBox(path, *size, place.back(to_pixels(box, width, height)))
+
+
+def _fitted(picture: Image.Image, width: int, height: int, fit: str) -> npt.NDArray[np.uint8]:
+    """As the network takes it: grey levels (height, width)."""
+    if fit == "stretch":
+        return grey_levels(picture, width, height)
+    return np.asarray(Image.fromarray(fit_picture(picture, (width, height), fit)).convert("L"))
 
 
 def save_drawn(found: PredictedBox, path: Path) -> None:
