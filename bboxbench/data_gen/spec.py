@@ -214,12 +214,8 @@ class DatasetSpec:
     def differences(self, other: Any) -> list[str]:
         """What sets ``other`` apart, one phrase a field, as 'n 40000 instead of 1000'."""
         mine, theirs = self.identity(), other.identity()
-        names = {**mine, **theirs}
-        return [
-            f"{name} {mine.get(name)!r} instead of {theirs.get(name)!r}"
-            for name in names
-            if mine.get(name) != theirs.get(name)
-        ]
+        differing = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+        return [f"{name} {_told(self, name)} instead of {_told(other, name)}" for name in differing]
 
     def identity(self) -> dict[str, Any]:
         """`to_dict` without the places that things were read from: what makes two specs equal."""
@@ -241,6 +237,13 @@ _FIRST = _FIELDS[: _FIELDS.index("min_contrast") + 1]
 def _departures(preset: str) -> tuple[str, ...]:
     """Fields that a preset fills otherwise than `letters` does, which a reader would else take from the preset."""
     return tuple(name for name, value in PRESETS[preset].items() if value != PRESETS["letters"][name])
+
+
+def _told(spec: Any, name: str) -> str:
+    """A field for a person's eyes, be it of a drawn data set or of another, which may lack it."""
+    if name == "font_files":
+        return ", ".join(f"{file.name} {file.sha256[:12]}..." for file in getattr(spec, name, ())) or "none"
+    return repr(spec.identity().get(name, _plain(getattr(spec, name, None))))
 
 
 def _plain(value: Any) -> Any:
