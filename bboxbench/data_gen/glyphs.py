@@ -26,12 +26,8 @@ _NOT_A_CHARACTER = "\U0010ffff"
 _COMPARED_SIZE = 64
 
 
-@kept_by_face(4096)
 def _render(character: str, face: str, size: int) -> Mask:
-    """Coverage 0..255, read-only, shape (height, width), which may have empty rows and columns or be empty.
-
-    Kept, since the same character is cut at several coverages, and rendering it is what takes the time.
-    """
+    """Coverage 0..255, read-only, shape (height, width), which may have empty rows and columns or be empty."""
     font = open_font(face, size)
     try:
         core, _ = font.getmask2(character, mode="L", anchor="la")
@@ -61,7 +57,7 @@ def ink_mask(character: str, face: str, size: int, least: int = 1) -> Mask:
 
 
 def _ink_mask(character: str, face: str, size: int, least: int) -> Mask:
-    coverage = _render(character, face, size)
+    coverage = (_kept_render if size <= _SMALL else _render)(character, face, size)
     box = mask_to_box(coverage >= least)
     if box is None:
         raise InputError(
@@ -71,8 +67,13 @@ def _ink_mask(character: str, face: str, size: int, least: int) -> Mask:
     return coverage[ymin:ymax, xmin:xmax]
 
 
+_SMALL = 96
+
+_kept_render = kept_by_face(4096)(_render)
+"""Small glyphs are cut at several coverages, and rendering them is what takes the time."""
+
 _CACHES = tuple(
-    (largest, kept_by_face(count)(_ink_mask)) for largest, count in ((96, 16384), (256, 4096), (sys.maxsize, 64))
+    (largest, kept_by_face(count)(_ink_mask)) for largest, count in ((_SMALL, 16384), (256, 4096), (sys.maxsize, 64))
 )
 """Masks that were asked for, up to each size so many: some 100 MB at most, also of many large glyphs."""
 
