@@ -8,7 +8,7 @@ from PIL import Image
 
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen import Dataset, DatasetSpec, Sample, draw_sample, generate, preview
-from bboxbench.data_gen.gallery import _framed, _standing_out, box_colour, render_gallery
+from bboxbench.data_gen.gallery import _framed, _read, _standing_out, box_colour, render_gallery
 from bboxbench.errors import InputError
 
 
@@ -148,6 +148,12 @@ def test_samples_stand_in_the_order_of_their_indices_and_shards_are_read_once(
     for place, index in enumerate([2100, 5, 2200, 6]):
         cell = np.asarray(page.crop((24 + place * (384 + 20), 44, 24 + place * (384 + 20) + 384, 44 + 288)))
         assert (cell[-1, -1] == draw_sample(tiny.spec, index).image[-1, -1]).all()
+
+
+def test_samples_of_many_shards_keep_none_of_them_in_memory(tiny: Dataset) -> None:
+    for sample in _read(tiny, [2100, 5]):
+        assert sample.image.base is None
+        assert (sample.image == draw_sample(tiny.spec, sample.index).image).all()
 
 
 @pytest.mark.parametrize(
