@@ -13,6 +13,7 @@ from bboxbench.cli.console import Console, duration
 from bboxbench.cli.drawables import show_drawables
 from bboxbench.cli.numbers import whole_number
 from bboxbench.cli.options import flag, measure, number, option
+from bboxbench.cli.termination import termination_heard
 from bboxbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _draw(console: Console, spec: DatasetSpec, folder: Path, workers: int | None
     from bboxbench.data_gen import generate as draw
 
     start, worked = time.monotonic(), False
-    with console.progress("Drawing", spec.n, "pictures") as ticker:
+    with termination_heard(), console.progress("Drawing", spec.n, "pictures") as ticker:
 
         def progress(done: int, total: int) -> None:
             nonlocal worked

@@ -7,53 +7,22 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, generate, open_dataset
-from bboxbench.data_gen.packing import array_sha256, pack
+from bboxbench.data_gen.packing import pack
 from bboxbench.data_gen.shards import draw_shard, read_arrays
 from bboxbench.data_gen.workers import map_shards, usable_cores
 from bboxbench.errors import BboxbenchError, CannotWrite, FolderConflict, InputError
-
-COMMAND = [sys.executable, "-m", "bboxbench"]
 
 
 def content(folder: Path) -> dict[str, bytes]:
     """Every file of a folder but the lock."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
-def wait_for_shards(folder: Path, count: int, process: subprocess.Popen[str]) -> None:
-    for _ in range(1200):
-        if len(list(folder.glob("shards/*.npz"))) >= count:
-            return
-        assert process.poll() is None, "it ended before it could be stopped"
-        time.sleep(0.02)
-    raise AssertionError("no shard was written in time")
-
-
-@contextmanager
-def started(folder: Path, n: int, workers: int) -> Iterator[subprocess.Popen[str]]:
-    """A real ``bboxbench generate`` that has begun to write."""
-    process = subprocess.Popen(
-        [*COMMAND, "generate", "--n", str(n), "--seed", "3", "--workers", str(workers), "--out", str(folder)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with process:
-        try:
-            wait_for_shards(folder, 1, process)
-            yield process
-        finally:
-            process.kill()
 
 
 def test_every_sample_on_disk_is_the_one_that_the_spec_draws(tiny: Dataset, tiny_spec: DatasetSpec) -> None:
@@ -199,68 +168,6 @@ def test_what_a_generate_killed_at_its_first_step_leaves_is_no_obstacle(tmp_path
     ]
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_killed_in_the_middle_and_resumed_gives_the_same_bytes(tmp_path: Path, workers: int) -> None:
-    folder = tmp_path / "killed"
-    with started(folder, 3500, workers) as process:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    with pytest.raises(InputError, match=r"bboxbench generate --resume .*killed"):
-        open_dataset(folder)
-    spec = DatasetSpec.letters(n=3500, seed=3)
-    resumed = generate(spec, folder, workers=2)
-    for shard, entry in enumerate(json.loads((folder / "dataset.json").read_text())["shards"]):
-        expected = {name: array_sha256(array) for name, array in draw_shard(spec, shard).items()}
-        assert entry["arrays"] == expected
-    assert resumed.n == 3500
-    assert not list(folder.rglob("*.tmp*"))
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_ends_quickly_with_130_and_can_be_resumed(tmp_path: Path, workers: int) -> None:
-    folder = tmp_path / "stopped"
-    with started(folder, 12000, workers) as process:
-        # As a terminal does it: to the whole group, whoever is in it.
-        os.killpg(process.pid, signal.SIGINT)
-        start = time.monotonic()
-        _, errors = process.communicate(timeout=30)
-        assert time.monotonic() - start < 10
-    assert process.returncode == 130
-    assert "Traceback" not in errors
-    assert "Interrupted" in errors
-    assert not list(folder.rglob("*.tmp*"))
-    with pytest.raises(InputError, match="is unfinished"):
-        open_dataset(folder)
-
-
-def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    with started(folder, 12000, 2) as process:
-        children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-        assert len(children) == 2
-        # The terminal's Ctrl-C must reach the parent alone, which then ends them.
-        assert process.pid not in {os.getpgid(child) for child in children}
-        process.kill()
-        process.wait()
-    for _ in range(500):
-        if not any(is_running(pid) for pid in children):
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"still running: {children}")
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-
-
-def test_a_second_generate_into_the_same_folder_is_refused_while_the_first_runs(tmp_path: Path) -> None:
-    with started(tmp_path / "data", 12000, 1), pytest.raises(FolderConflict, match="Another process is writing"):
-        generate(DatasetSpec.letters(n=12000, seed=3), tmp_path / "data")
-
-
 def test_a_worker_that_dies_is_reported_and_not_waited_for() -> None:
     with pytest.raises(BboxbenchError, match=r"ended early \(SIGKILL\)"):
         list(map_shards(f"{__name__}:die", {}, range(2), 2))
@@ -310,42 +217,6 @@ def test_cores_that_this_process_may_not_use_do_not_count() -> None:
         assert usable_cores() == 1
     finally:
         os.sched_setaffinity(0, allowed)
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_file_too_large_for_the_system_ends_with_4_and_no_half_shard(tmp_path: Path, workers: int) -> None:
-    folder = tmp_path / "data"
-    child = (
-        "import resource, sys\nfrom bboxbench.cli import main\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\nmain(sys.argv[1:])\n"
-    )
-    arguments = ["generate", "--n", "2000", "--workers", str(workers), "--out", str(folder)]
-    done = subprocess.run([sys.executable, "-c", child, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 4, done.stderr
-    assert "Cannot write" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
-    assert {path.name for path in folder.rglob("*")} - {".lock"} == {"shards", "unfinished.json"}
-    assert generate(DatasetSpec.letters(n=2000), folder).n == 2000
-
-
-def test_a_full_disk_ends_with_4_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(disk)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"may not mount a small disk here: {mounted.stderr.strip()}")
-    try:
-        arguments = ["generate", "--n", "3000", "--workers", "2", "--out", str(disk / "data")]
-        done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 4, done.stderr
-        assert "no space is left on the disk" in done.stderr
-        assert not list(disk.rglob("*.tmp*"))
-        subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
-        assert generate(DatasetSpec.letters(n=3000), disk / "data").n == 3000
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_script_without_a_main_guard_can_generate(tmp_path: Path) -> None:

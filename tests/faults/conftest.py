@@ -3,10 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import disturbed_datasets
 import pytest
 from disturbed_sweeps import STARTED, run, words
 
-from bboxbench.data_gen import Dataset
+from bboxbench.data_gen import Dataset, verify
 
 FOUR = {"losses": "mse,giou", "seeds": 2, "isolation": "none"}
 """Two losses under two seeds, in the driver's own process."""
@@ -25,6 +26,16 @@ def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     code, _, err = run(words(pictures, place / "r", **FOUR), place)
     assert code == 0, err
     return place / "r"
+
+
+@pytest.fixture(scope="session")
+def undisturbed_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set drawn by two workers that nothing disturbed: what every disturbed one must end as."""
+    folder = tmp_path_factory.mktemp("undisturbed_pictures") / "data"
+    code, _, err = run(disturbed_datasets.words(folder), folder.parent)
+    assert code == 0, err
+    assert verify(folder, workers=1).problems == []
+    return folder
 
 
 @pytest.fixture(autouse=True)

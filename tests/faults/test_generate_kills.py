@@ -18,7 +18,7 @@ from disturbed_sweeps import run
 from heard_commands import Heard, wait_until
 from workers_seen import gone
 
-from bboxbench.data_gen import DatasetSpec, generate, open_dataset, verify
+from bboxbench.data_gen import DatasetSpec, generate, open_dataset
 from bboxbench.errors import InputError
 
 RANDOM = 11
@@ -32,16 +32,6 @@ KILLS = {
 """How often each is killed, and in which phase the moment is drawn: 20 times."""
 A_FOLDER = 4
 """So many kills come down on one folder before it is gone on with to the end."""
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What every other folder must end as."""
-    folder = tmp_path_factory.mktemp("undisturbed") / "data"
-    code, _, err = run(words(folder), folder.parent)
-    assert code == 0, err
-    assert verify(folder, workers=1).problems == []
-    return folder
 
 
 class Generate(Heard):
@@ -94,7 +84,7 @@ def kill(victim: str, phase: str, folder: Path, wait: float) -> str | None:
 
 @pytest.mark.slow
 def test_a_generate_killed_20_times_goes_on_to_the_bytes_of_an_undisturbed_one(
-    undisturbed: Path, tmp_path: Path
+    undisturbed_pictures: Path, tmp_path: Path
 ) -> None:
     first = Generate(tmp_path / "paced")
     assert first.end()[0] == 0
@@ -121,7 +111,7 @@ def test_a_generate_killed_20_times_goes_on_to_the_bytes_of_an_undisturbed_one(
     for folder in folders:
         code, _, err = run(words(folder), tmp_path)
         assert code == 0, err
-        assert_same_folder(folder, undisturbed)
+        assert_same_folder(folder, undisturbed_pictures)
 
 
 STEPS = """

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from disturbed_sweeps import left_over
+from disturbed_sweeps import PATIENCE, left_over
 
-__all__ = ["SEED", "N", "assert_same_folder", "children_of", "content", "words"]
+__all__ = ["SEED", "N", "assert_same_folder", "children_of", "content", "wait_for_shards", "words"]
 
 N, SEED = 2200, 3
 """Of a data set of three shards, which is drawn in a second or two."""
@@ -28,8 +30,17 @@ def assert_same_folder(folder: Path, undisturbed: Path) -> None:
     """Every file of ``folder`` is byte for byte that of one that nothing disturbed, and there is no other."""
     assert left_over(folder) == []
     here, there = content(folder), content(undisturbed)
-    assert sorted(here) == sorted(there)
-    assert [name for name in here if here[name] != there[name]] == []
+    assert sorted(here) == sorted(there), sorted(here.keys() ^ there.keys())
+    assert here == there, [name for name in here if here[name] != there[name]]
+
+
+def wait_for_shards(folder: Path, process: subprocess.Popen[str], count: int = 1) -> None:
+    """Until so many shards are there, of a process that goes on then."""
+    deadline = time.monotonic() + PATIENCE
+    while len(list(folder.glob("shards/*.npz"))) < count:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def children_of(pid: int) -> list[int]:
