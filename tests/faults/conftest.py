@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import disturbed_datasets
 import pytest
 from disturbed_sweeps import STARTED, run, words
+from small_disks import mount
 
 from bboxbench.data_gen import Dataset, verify
 
@@ -62,3 +65,35 @@ def four_runs(pictures: Path, tmp_path: Path) -> list[str]:
 def four_runs_apart(four_runs: list[str]) -> list[str]:
     """The same with a worker process, as it is by default."""
     return [*four_runs, "--isolation", "process"]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own in memory, 8 MB; skipped where this user may not mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if not mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)):
+        pytest.skip("mounting needs a superuser; the limit on a file's size stands in for it")
+    try:
+        yield place
+    finally:
+        # Lazily: whoever still looks into it shall not keep it.
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder that nobody may write, the superuser included where mounting is allowed."""
+    place = tmp_path / "read_only"
+    place.mkdir()
+    if mount("--bind", str(place), str(place)) and mount("-o", "remount,ro,bind", str(place)):
+        try:
+            yield place
+        finally:
+            subprocess.run(["umount", "-l", str(place)], check=True)
+        return
+    place.chmod(0o555)
+    if os.access(place, os.W_OK):
+        pytest.skip("this user may write everywhere, and may not mount")
+    yield place
+    place.chmod(0o755)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import subprocess
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from disturbed_sweeps import (
     quiet_environment,
     run,
 )
+from small_disks import fill, limit_files
 
 from bboxbench.data_gen import Dataset
 from bboxbench.errors import CannotWrite
@@ -26,37 +24,6 @@ from bboxbench.experiments.execution.executor import Execution
 from bboxbench.experiments.listener import Listener
 from bboxbench.experiments.spec import SweepSpec
 from bboxbench.experiments.sweep import run_sweep
-
-
-def mount(*arguments: str) -> bool:
-    """Whether the system did it; it needs a superuser."""
-    try:
-        return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode == 0
-    except OSError:
-        return False
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own in memory, 8 MB; skipped where this user may not mount one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if not mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)):
-        pytest.skip("mounting needs a superuser; the limit on a file's size stands in for it")
-    try:
-        yield place
-    finally:
-        # Lazily: whoever still looks into it shall not keep it.
-        subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def fill(disk: Path, leave: int) -> Path:
-    """Take all but ``leave`` bytes of a disk by one file."""
-    filler = disk / "filler"
-    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-    with filler.open("ab") as stream:
-        os.posix_fallocate(stream.fileno(), filler.stat().st_size, max(1, free - leave))
-    return filler
 
 
 @pytest.mark.slow
@@ -84,11 +51,7 @@ def test_a_file_that_may_not_grow_ends_a_sweep_with_4_as_a_full_disk_does(
     four_runs: list[str], undisturbed: Path, tmp_path: Path
 ) -> None:
     """For those who may not mount a disk of their own."""
-
-    def small_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, resource.RLIM_INFINITY))
-
-    code, _, err = run(four_runs, tmp_path, preexec_fn=small_files, env=quiet_environment())
+    code, _, err = run(four_runs, tmp_path, preexec_fn=partial(limit_files, 6000), env=quiet_environment())
     assert code == 4, err
     assert "the file grew past what the system allows" in last_error(err)
     kept = lines(tmp_path / "r")
@@ -135,24 +98,6 @@ def test_wherever_a_disk_fills_up_what_was_finished_stays(small_dataset: Dataset
     assert len(result.runs) == 4
     assert_alike(folder, tmp_path / "undisturbed")
     assert left_over(folder) == []
-
-
-@pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A folder that nobody may write, the superuser included where mounting is allowed."""
-    place = tmp_path / "read_only"
-    place.mkdir()
-    if mount("--bind", str(place), str(place)) and mount("-o", "remount,ro,bind", str(place)):
-        try:
-            yield place
-        finally:
-            subprocess.run(["umount", "-l", str(place)], check=True)
-        return
-    place.chmod(0o555)
-    if os.access(place, os.W_OK):
-        pytest.skip("this user may write everywhere, and may not mount")
-    yield place
-    place.chmod(0o755)
 
 
 @pytest.mark.slow
