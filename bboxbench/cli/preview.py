@@ -83,15 +83,17 @@ def preview(
     console = Console(quiet, as_json)
     dataset = open_dataset(folder)
     numbers = None if quiet and not as_json else _numbers(dataset)
-    path = draw(
-        dataset,
-        out if out is not None else folder / "preview.png",
-        COUNT if count is None else count,
-        columns,
-        order=order,
-        indices=indices,
-        masks=masks,
-    )
+    # Each sample may lie in another shard, all of which is checked.
+    with console.status("Reading the samples"):
+        path = draw(
+            dataset,
+            out if out is not None else folder / "preview.png",
+            COUNT if count is None else count,
+            columns,
+            order=order,
+            indices=indices,
+            masks=masks,
+        )
     shown = len(indices) if indices is not None else min(COUNT if count is None else count, dataset.n)
     found: dict[str, Any] = {"path": str(path), "count": shown, "total": dataset.n}
     if numbers is not None:
