@@ -52,6 +52,9 @@ docs: $(READY) ## write the pages of losses, results and findings and draw their
 	@$(RUN)/python scripts/cluster_page.py > docs/cluster.md
 	@$(RUN)/python scripts/losses_page.py > docs/losses.md
 	@$(RUN)/python scripts/losses_pictures.py
+	@$(RUN)/python scripts/dataset_pictures.py
+	@$(RUN)/python scripts/looking_pictures.py
+	@$(RUN)/python scripts/importing_pictures.py
 
 findings: $(READY) ## train anew what docs/findings.md reports, and copy its tables (some 3 hours)
 	@sh scripts/findings.sh $(VENV)

@@ -125,9 +125,6 @@ class ImportedSpec:
         """`to_dict` without the place that the pictures came from."""
         return {name: value for name, value in self.to_dict().items() if name != "source"}
 
-    def check_sources(self) -> None:
-        """Nothing is read but the data set's own folder."""
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ImportedSpec:
         """The way back from `to_dict`.

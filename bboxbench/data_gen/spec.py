@@ -201,6 +201,14 @@ class DatasetSpec:
         """
         for file in self.font_files:
             file.check()
+        self.check_pictures()
+
+    def check_pictures(self) -> None:
+        """`check_sources` for the pictures alone, which are all that is behind the glyphs.
+
+        Raises:
+            InputError: they are missing or have changed.
+        """
         if "pictures" in self.background and pictures_sha256(self.pictures) != self.pictures_sha256:
             raise InputError(
                 f"Expected the pictures in {self.pictures} as they were, received others; bring the old ones back, or "

@@ -93,14 +93,16 @@ def verify(
         on_progress: called with (samples done, samples in all), first with 0.
 
     Raises:
-        InputError: there is no finished data set in the folder, or ``workers`` is no whole number of 1 or more.
+        InputError: there is no finished data set in the folder, the pictures that were drawn on are not as they were,
+            or ``workers`` is no whole number of 1 or more.
     """
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
     folder = Path(folder)
     manifest = read_manifest(folder)
     spec = manifest.spec
-    spec.check_sources()
+    if isinstance(spec, DatasetSpec):
+        spec.check_pictures()
     report = on_progress or (lambda done, total: None)
     report(0, spec.n)
     exact = 0

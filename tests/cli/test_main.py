@@ -280,7 +280,7 @@ def test_a_data_set_that_may_not_be_read_is_said_to_be_that(command: str, locked
         "command, folder = sys.argv[1:]\n"
         "try: main(['generate', '--n', '3', '--out', folder + '-2', '--quiet'])\n"
         "except SystemExit as end: assert not end.code\n"
-        "try: main(['preview', folder + '-2', '--quiet'])\n"
+        "try: main(['preview', folder + '-2'])\n"
         "except SystemExit as end: assert not end.code\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"
         "main(['generate', '--n', '3', '--out', folder] if command == 'generate' else [command, folder])\n"
