@@ -105,10 +105,8 @@ def export(
         refuse_conflicts(place, claim)
         found = _complete(place, source, chosen)
         if found is None:
-            _write_all(place, source, chosen, workers or usable_cores(), on_progress or (lambda done, total: None))
-            found = _complete(place, source, chosen)
-    if found is None:
-        raise InputError(f"{place} was changed while it was written. Run the same command again.")
+            tell = on_progress or (lambda done, total: None)
+            found = _write_all(place, source, chosen, workers or usable_cores(), tell)
     return found
 
 
@@ -128,16 +126,17 @@ def _complete(folder: Path, source: Source, form: Format) -> Export | None:
             agree = agree and {key: noted[key] for key in seen} == seen
     except (CannotRead, KeyError, TypeError):
         return None
-    if not agree:
-        return None
-    entries = [*pieces, *whole]
+    return _export(folder, source, form, [*pieces, *whole]) if agree else None
+
+
+def _export(folder: Path, source: Source, form: Format, entries: list[dict[str, Any]]) -> Export:
     files, size = (sum(entry[key] for entry in entries) for key in ("files", "bytes"))
     return Export(folder, form, source.n, files, size, source.sha256)
 
 
 def _write_all(
     folder: Path, source: Source, form: Format, workers: int, on_progress: Callable[[int, int], None]
-) -> None:
+) -> Export:
     notes, claim = Notes(folder), claim_of(source, form)
     notes.begin(claim)
     # The record of before, if any, and what a kill left of one.
@@ -181,6 +180,7 @@ def _write_all(
         os.sync()
     write_atomically(folder / RECORD, whole_record(claim, pieces, whole))
     notes.remove()
+    return _export(folder, source, form, [*pieces, *whole])
 
 
 def _put_together(temporary: Path, path: Path, parts: Iterable[str]) -> None:
