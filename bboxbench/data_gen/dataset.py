@@ -183,8 +183,9 @@ class Dataset:
             raise InputError(
                 f"{path} was changed since it was written; restore it: {finish_command(self.spec, self.folder)}"
             )
-        # The glyph '1' is a string, and no glyph means "missing".
-        return pd.read_csv(io.BytesIO(content), dtype={"glyph": str}, keep_default_na=False)
+        # The glyph '1' is a string, as is a font or a file of that name, and no glyph means "missing".
+        texts = {"glyph": str, "font": str, "file": str}
+        return pd.read_csv(io.BytesIO(content), dtype=texts, keep_default_na=False)
 
     def _gather(
         self,

@@ -393,6 +393,22 @@ def test_copies_are_counted(shapes: Path, tmp_path: Path) -> None:
     assert plan_import(copy, workers=1).copies == 4
 
 
+@pytest.mark.parametrize("name", ["007", "a, b", 'say "a"', "größe μ", "NA"])
+def test_names_that_look_like_something_else_stay_as_they_are(tmp_path: Path, name: str) -> None:
+    folder = write_one(tmp_path / "one", name=f"{name}.png")
+    content = json.loads((folder / "annotations.json").read_text())
+    # Without an ending, as some tools keep files.
+    (folder / f"{name}.png").rename(folder / name)
+    content["images"][0]["file_name"] = name
+    content["categories"][0]["name"] = name
+    (folder / "annotations.json").write_text(json.dumps(content))
+    data = imported_one(folder)
+    assert data.table()["file"].tolist() == [name]
+    assert data.table()["glyph"].tolist() == [name]
+    assert data.classes[0] == name
+    assert verify(data.folder, workers=1).problems == []
+
+
 def test_what_rounding_costs_is_told(tmp_path: Path) -> None:
     planned = plan_import(
         write_one(tmp_path / "one", objects=[{"bbox": [5.5, 6, 10, 8]}]), width=40, height=30, workers=1
