@@ -62,6 +62,7 @@ def _mask_name(picture: str) -> str:
 
 def _card(source: Source) -> str:
     names = "\n".join(f"            '{place}': {yaml_text(name)}" for place, name in enumerate(source.classes))
+    # Newer readers also know "list", all know "sequence".
     mask = "  - name: mask\n    dtype: image\n" if source.masks else ""
     return f"""---
 task_categories:
@@ -73,10 +74,10 @@ dataset_info:
 {mask}  - name: objects
     struct:
     - name: bbox
-      list:
-        list: float64
+      sequence:
+        sequence: float64
     - name: categories
-      list:
+      sequence:
         class_label:
           names:
 {names}
@@ -84,6 +85,6 @@ dataset_info:
 
 # {source.name}
 
-Exported by bboxbench: one object in each picture, its box as x, y, width, height in pixels, exact.
+Exported by bboxbench: one object in each picture, its box as x, y, width, height in pixels.
 SHA-256 of the data set: `{source.sha256}`.
 """
