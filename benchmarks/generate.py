@@ -1,7 +1,7 @@
 """Times drawing pictures side by side, reading them back, and the memory that a million takes.
 
-    python benchmarks/generate.py                                  # writes docs/data/generate.json: some 25 minutes
-    python benchmarks/generate.py --memory 10000,100000            # without the million: 8 minutes
+    python benchmarks/generate.py                            # writes docs/data/generate.json: ten minutes, 1 GB
+    python benchmarks/generate.py --memory 10000,100000      # without the million: half of that
 
 Every row is a command in fresh processes, timed from its start to its end, files written; all rows take turns.
 TextRecognitionDataGenerator wants an interpreter that has it, ``--trdg-python PATH``:
