@@ -146,17 +146,17 @@ def test_the_command_that_an_error_gives_mends_the_folder(capsys: Any) -> None:
     assert shard.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there SIGKILL is not")
 def test_an_import_that_was_killed_goes_on_to_the_same_bytes(capsys: Any, tmp_path: Path) -> None:
-    write_shapes(tmp_path / "many", n=1300, seed=4)
+    write_shapes(tmp_path / "many", n=2000, seed=4, sides=(12, 24))
     run(capsys, "import", "many", "--out", "whole", "--quiet")
     command = [sys.executable, "-m", "bboxbench", "import", "many", "--out", "killed", "--quiet", "--workers", "1"]
     started = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
-    deadline = time.monotonic() + 60
-    while not list(Path("killed").glob("shards/*.npz")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    while not list(Path("killed").glob("shards/*.npz")) and started.poll() is None:
+        time.sleep(0.002)
     started.send_signal(signal.SIGKILL)
-    started.wait()
+    assert started.wait() == -signal.SIGKILL
     assert Path("killed/unfinished.json").exists()
     code, _, err = run(capsys, "verify", "killed")
     assert code == 2
@@ -173,7 +173,7 @@ def test_a_sweep_its_report_and_all_that_follows_run_on_imported_pictures(capsys
     """One process, and not what a command line starts by itself: TensorFlow takes its time to load."""
     write_shapes(Path("shapes"), n=30)
     run(capsys, "import", "shapes", "--out", "data/shapes", "--width", "64", "--height", "48")
-    words = ["--losses", "mse,giou", "--initializers", "glorot_uniform", "--seeds", "1", "--epochs", "1"]
+    words = ["--losses", "mse", "--initializers", "glorot_uniform", "--seeds", "1", "--epochs", "1"]
     words += ["--batch-sizes", "5", "--data", "data/shapes", "--isolation", "none"]
     code, out, err = run(capsys, "sweep", *words, "--dry-run")
     assert code == 0, err
@@ -185,7 +185,7 @@ def test_a_sweep_its_report_and_all_that_follows_run_on_imported_pictures(capsys
     run(capsys, "import", "moved", "--out", "data/shapes", "--width", "64", "--height", "48")
     code, out, err = run(capsys, "sweep", *words, "--out", "results/shapes", "--quiet")
     assert code == 0, err
-    assert len(Path("results/shapes/journal.jsonl").read_text().splitlines()) == 2
+    assert len(Path("results/shapes/journal.jsonl").read_text().splitlines()) == 1
     assert run(capsys, "report", "results/shapes")[0] == 0
     page = Path("results/shapes/report/index.html").read_text(encoding="utf-8")
     assert "bboxbench import moved --width 64 --height 48 --fit pad --seed 0 --out data/shapes" in page

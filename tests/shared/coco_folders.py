@@ -38,14 +38,16 @@ def coco(images: list[dict[str, Any]], annotations: list[dict[str, Any]]) -> dic
     return {"info": {}, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
 
 
-def write_shapes(folder: Path, n: int = 12, seed: int = 0, split: str = "train") -> Path:
+def write_shapes(
+    folder: Path, n: int = 12, seed: int = 0, split: str = "train", sides: tuple[int, int] = (60, 200)
+) -> Path:
     """A folder as COCO has it: annotations/instances_<split>.json beside <split>/, PNG and JPEG of mixed sizes."""
     rng = np.random.default_rng(seed)
     (folder / split).mkdir(parents=True, exist_ok=True)
     (folder / "annotations").mkdir(exist_ok=True)
     images, annotations = [], []
     for number in range(n):
-        size = tuple(rng.integers(60, 200, 2).tolist())
+        size = tuple(rng.integers(*sides, 2).tolist())
         place = int(rng.integers(len(SHAPES)))
         picture, bbox = draw_shape(rng, size, SHAPES[place])
         name = f"{number:04d}.{'jpg' if number % 3 else 'png'}"
