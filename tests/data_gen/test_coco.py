@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from coco_folders import SHAPES, coco, write_one, write_shapes
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bboxbench.data_gen.coco import Fault, read_coco
 from bboxbench.errors import CannotRead, InputError
@@ -286,3 +289,46 @@ def test_classes_are_in_the_order_of_their_ids_not_of_the_file(tmp_path: Path) -
     content["categories"].reverse()
     (tmp_path / "annotations.json").write_text(json.dumps(content))
     assert read_coco(tmp_path).classes == SHAPES
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.sampled_from(
+        [
+            *((key,) for key in ("images", "annotations", "categories")),
+            *((key, 0) for key in ("images", "annotations", "categories")),
+            *(("images", 0, key) for key in ("id", "file_name", "width", "height")),
+            *(("annotations", 0, key) for key in ("id", "image_id", "category_id", "bbox", "iscrowd")),
+            *(("annotations", 0, "bbox", place) for place in range(4)),
+            *(("categories", 0, key) for key in ("id", "name")),
+        ]
+    ),
+    values,
+)
+def test_whatever_stands_in_the_place_of_a_value_is_refused_or_told(place: tuple[Any, ...], value: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_one(Path(folder))
+        content: Any = json.loads(Path(folder, "annotations.json").read_text())
+        entry = content
+        for key in place[:-1]:
+            entry = entry[key]
+        entry[place[-1]] = value
+        Path(folder, "annotations.json").write_text(json.dumps(content))
+        listing, told = None, []
+        try:
+            listing = read_coco(Path(folder))
+        except InputError as error:
+            told.append(str(error))
+        if listing is not None:
+            told += [fault.text for fault in listing.faults]
+            for one in listing.pictures:
+                assert one.box[0] < one.box[2]
+                assert one.box[1] < one.box[3]
+                assert one.label in listing.classes
+        assert all(len(text.splitlines()) == 1 for text in told)
