@@ -31,6 +31,7 @@ __all__ = [
     "TooManyFailures",
     "one_line",
     "read_errors",
+    "shortened",
     "unknown_name",
     "write_errors",
 ]
@@ -85,8 +86,14 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """
     options = sorted(known)
     near = difflib.get_close_matches(name.lower(), [option.lower() for option in options], n=1, cutoff=0.6)
+    said = shortened(name if name.isprintable() else repr(name)[1:-1])
     guess = next((f" Did you mean '{option}'?" for option in options if near and option.lower() == near[0]), "")
-    return InputError(f"Unknown {kind} '{name}'.{guess} Expected one of: {', '.join(options)}.")
+    return InputError(f"Unknown {kind} '{said}'.{guess} Expected one of: {', '.join(options)}.")
+
+
+def shortened(text: str, most: int = 300) -> str:
+    """Text of a file's, which may be longer than anybody reads, as far as a message has room."""
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def one_line(error: BaseException) -> str:
@@ -109,6 +116,7 @@ def read_errors(place: Path | str) -> Iterator[None]:
         errno.EACCES: "permission denied; change its permissions",
         errno.EPERM: "permission denied; change its permissions",
         errno.ENAMETOOLONG: "the name is too long",
+        errno.ELOOP: "its links lead round in a circle",
         errno.EIO: "the disk does not give its content; restore it from a copy",
     }
     with _told(reasons, lambda said: CannotRead(f"Cannot read {said}"), place):

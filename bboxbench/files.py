@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from bboxbench.errors import FolderConflict, InputError, read_errors, write_errors
+from bboxbench.errors import CannotRead, FolderConflict, InputError, read_errors, write_errors
 
 __all__ = [
     "LOCK_NAME",
     "claim_folder",
     "file_sha256",
     "make_folder",
+    "open_file",
     "refuse_claimed",
     "remove_unfinished",
     "sync_folder",
@@ -140,11 +143,29 @@ def refuse_claimed(folder: Path) -> None:
             pass
 
 
+def open_file(path: Path) -> BufferedReader:
+    """Open an ordinary file for reading: a pipe would keep its reader waiting, a device might give bytes for ever.
+
+    Raises:
+        CannotRead: it is neither an ordinary file nor a link to one.
+        OSError: as `open` does.
+    """
+
+    def at_once(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    stream = open(path, "rb", opener=at_once)  # noqa: SIM115  # Path.open takes no opener; the caller closes it
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise CannotRead(f"Cannot read {path}: expected a file, found a pipe or a device.")
+    return stream
+
+
 def file_sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes.
 
     Raises:
         CannotRead: it is missing, a folder, or may not be read.
     """
-    with read_errors(path), path.open("rb") as stream:
+    with read_errors(path), open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -19,7 +19,7 @@ from bboxbench.data_gen.attributes import sample_of
 from bboxbench.data_gen.classes import class_names
 from bboxbench.data_gen.colours import luma_of_images
 from bboxbench.data_gen.imported import AnySpec
-from bboxbench.data_gen.manifest import TABLE, Manifest, finish_command, read_manifest
+from bboxbench.data_gen.manifest import MANIFEST, TABLE, Manifest, finish_command, read_manifest
 from bboxbench.data_gen.normalisation import LEVELS, normalise
 from bboxbench.data_gen.packing import Arrays, array_sha256
 from bboxbench.data_gen.samples import Sample
@@ -27,6 +27,7 @@ from bboxbench.data_gen.shards import SHARD_ROWS, read_arrays, shard_file, shard
 from bboxbench.data_gen.splits import split_ranges
 from bboxbench.data_gen.workers import usable_cores
 from bboxbench.errors import InputError, read_errors, unknown_name
+from bboxbench.files import open_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +142,15 @@ class Dataset:
             number, row = divmod(index, SHARD_ROWS)
             if number != held:
                 held, arrays = number, self._verified(number, None)
-            yield sample_of(self.spec, arrays, row, index)
+            try:
+                sample = sample_of(self.spec, arrays, row, index)
+            except (IndexError, OverflowError, ValueError) as error:
+                raise InputError(
+                    f"The shard {self.folder / shard_file(number)} holds what the spec in {MANIFEST} has not, at "
+                    f"sample {index} ({error}); one of the two was changed. "
+                    f"Restore it: {finish_command(self.spec, self.folder)}"
+                ) from error
+            yield sample
 
     def tf_dataset(self, split: str, batch_size: int = 100) -> Any:
         """A split as a ``tf.data.Dataset`` of batches like `arrays`, in the order of the indices, not shuffled.
@@ -175,8 +184,8 @@ class Dataset:
 
         path = self.folder / TABLE
         try:
-            with read_errors(path):
-                content = path.read_bytes()
+            with read_errors(path), open_file(path) as stream:
+                content = stream.read()
         except InputError as error:
             raise InputError(f"{error} Restore it: {finish_command(self.spec, self.folder)}") from error
         if hashlib.sha256(content).hexdigest() != self._manifest.table_sha256:

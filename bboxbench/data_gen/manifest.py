@@ -21,7 +21,7 @@ from bboxbench.data_gen.imported import BOX_RULE, AnySpec, ImportedSpec, spec_fr
 from bboxbench.data_gen.shards import SHARD_ROWS, shard_file, shard_rows
 from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.splits import split_ranges
-from bboxbench.errors import InputError, read_errors
+from bboxbench.errors import InputError, read_errors, shortened
 
 __all__ = [
     "MANIFEST",
@@ -140,17 +140,30 @@ def _load(path: Path, kind: str) -> dict[str, Any]:
     with read_errors(path):
         text = path.read_bytes()
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
         raise InputError(f"Expected JSON in {path}, which cannot be read as such: {error}.") from error
     if not isinstance(content, dict) or content.get("kind") != kind:
         raise InputError(f"Expected {path} to say kind '{kind}'; it was not written by bboxbench, or was changed.")
     schema = content.get("schema")
-    if not isinstance(schema, int) or schema > SCHEMA:
+    if type(schema) is not int or schema < 1:
+        raise InputError(
+            f"Expected schema {SCHEMA} or an older one in {path}, received {shortened(repr(schema))}; it was changed."
+        )
+    if schema > SCHEMA:
         raise InputError(
             f"Expected schema {SCHEMA} in {path}, received {schema!r}: a newer bboxbench wrote it. "
             "Update with: pip install --upgrade bboxbench."
         )
+    return content
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, which may say everything once: two readers could else believe two things."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice = next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place]))
+        raise ValueError(f"it says {twice!r} twice")
     return content
 
 
@@ -235,8 +248,8 @@ def read_manifest(folder: Path) -> Manifest:
 def _spec(content: dict[str, Any], path: Path) -> AnySpec:
     values = content.get("spec")
     if not isinstance(values, dict):
-        raise InputError(f"Expected a spec in {path}, received {values!r}.")
+        raise InputError(f"Expected a spec in {path}, received {shortened(repr(values))}.")
     try:
         return spec_from_dict(values)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {shortened(str(error), 1000)}") from error

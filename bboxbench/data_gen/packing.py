@@ -25,6 +25,7 @@ import numpy.typing as npt
 from isal import isal_zlib
 
 from bboxbench.errors import InputError, read_errors
+from bboxbench.files import open_file
 
 __all__ = ["Arrays", "Expected", "array_sha256", "pack", "read_packed"]
 
@@ -168,7 +169,7 @@ def read_packed(path: Path, expected: Expected, names: Sequence[str], into: Arra
     """
     with read_errors(path):
         try:
-            with path.open("rb") as stream:
+            with open_file(path) as stream:
                 members = _directory(stream, expected)
                 arrays = into or {}
                 return {

@@ -7,6 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from bboxbench.errors import CannotRead
+from bboxbench.files import open_file
+
 __all__ = ["TableLines"]
 
 _LONGEST = 1 << 12
@@ -26,8 +29,8 @@ class TableLines:
         self._stream: BinaryIO | None = None
         self._lines = 0
         try:
-            self._stream = path.open("rb")
-        except OSError as error:
+            self._stream = open_file(path)
+        except (CannotRead, OSError) as error:
             self._give_up(error)
 
     def __enter__(self) -> TableLines:
