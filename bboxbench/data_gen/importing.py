@@ -7,7 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Import:
     copies: int
     rounding: tuple[float, float]
     worst: str
-    _pictures: list[dict[str, Any]]
+    _pictures: list[dict[str, Any]] = field(repr=False)
 
 
 @dataclass(frozen=True)
