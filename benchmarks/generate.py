@@ -162,24 +162,21 @@ def measure_memory(n: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(dir=".", prefix="bench-") as folder:
         for how, command in (("generate", _generate("letters", n)), ("verify", _verify)):
             start = time.perf_counter()
-            driver, workers = peaks(command(Path(folder)))
-            row = {
-                "how": how,
-                "n": n,
-                "seconds": time.perf_counter() - start,
-                "driver_mb": driver,
-                "workers_mb": workers,
-            }
-            found.append(row)
-            print(f"{how} {n:,}: {row['seconds']:.1f} s, {driver:.0f} MB and {workers} MB", file=sys.stderr)
-        row["bytes"] = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+            driver, workers, said = peaks([*command(Path(folder)), "--json"])
+            seconds = time.perf_counter() - start
+            # Only verify counts them.
+            exact = json.loads(said.splitlines()[-1]).get("exact")
+            size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+            memory = {"driver_mb": driver, "workers_mb": workers}
+            found.append({"how": how, "n": n, "exact": exact, "seconds": seconds, "bytes": size, **memory})
+            print(f"{how} {n:,}: {seconds:.1f} s, {driver:.0f} MB and {workers} MB", file=sys.stderr)
     return found
 
 
-def peaks(command: Sequence[str]) -> tuple[float, list[float]]:
-    """The most resident memory of a command's process, and of each of those it starts, in MB."""
+def peaks(command: Sequence[str]) -> tuple[float, list[float], str]:
+    """The most resident memory of a command's process, and of each of those it starts, in MB; and what it printed."""
     highest: dict[int, float] = {}
-    with psutil.Popen(command, stdout=subprocess.DEVNULL) as process:
+    with tempfile.TemporaryFile("w+") as stdout, psutil.Popen(command, stdout=stdout) as process:
         while process.poll() is None:
             try:
                 for each in (process, *process.children(recursive=True)):
@@ -187,10 +184,12 @@ def peaks(command: Sequence[str]) -> tuple[float, list[float]]:
             except psutil.NoSuchProcess:
                 pass
             time.sleep(LOOK_SECONDS)
+        stdout.seek(0)
+        said = stdout.read()
     if process.returncode:
-        sys.exit(f"{' '.join(command)} ended with {process.returncode}")
+        sys.exit(f"{' '.join(command)} ended with {process.returncode}: {said[-500:]}")
     driver = highest.pop(process.pid)
-    return round(driver, 1), sorted((round(peak, 1) for peak in highest.values()), reverse=True)
+    return round(driver, 1), sorted((round(peak, 1) for peak in highest.values()), reverse=True), said
 
 
 def _peak(process: psutil.Process) -> float:

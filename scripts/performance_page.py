@@ -250,6 +250,7 @@ def _drawing(generate: dict[str, Any]) -> list[str]:
         [
             row["how"],
             f"{row['n']:,}",
+            "" if row["exact"] is None else f"{row['exact']:,}",
             f"{row['seconds']:.0f}",
             _megabytes([row["driver_mb"]]),
             _megabytes(row["workers_mb"]),
@@ -283,7 +284,7 @@ def _drawing(generate: dict[str, Any]) -> list[str]:
 The most resident memory of each process, while the preset `letters` is drawn and verified, by the command above. No row of
 `boxes.csv` and no shard is held longer than it is worked on; the manifest alone grows, by some 4 kB for 1,000 pictures.
 
-{_table(["command", "pictures", "seconds", "itself", "each worker"], memory, 4)}""")
+{_table(["command", "pictures", "boxes exact", "seconds", "itself", "each worker"], memory, 5)}""")
     return sections
 
 
