@@ -92,6 +92,21 @@ def test_what_was_harmed_is_restored(harm, harmed: str, few: Dataset, tmp_path: 
     assert content(folder) == before
 
 
+@pytest.mark.parametrize("harm", [truncate, alter, Path.unlink])
+def test_what_was_noted_as_written_is_not_trusted(harm, few: Dataset, tmp_path: Path) -> None:
+    def stop_after_the_first_piece(done: int, total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    whole = content(export(few, "coco", tmp_path / "whole").folder)
+    with pytest.raises(KeyboardInterrupt):
+        export(few, "coco", tmp_path / "out", workers=1, on_progress=stop_after_the_first_piece)
+    assert (tmp_path / "out" / ".unfinished" / "train-00000-of-00001.json").is_file()
+    # As a machine that goes down leaves it: the note is on disk, the picture is not.
+    harm(tmp_path / "out" / "train" / "00000001.png")
+    assert content(export(few, "coco", tmp_path / "out").folder) == whole
+
+
 def test_an_export_without_its_record_is_made_anew_only_where_it_is_known_to_be_one(
     few: Dataset, tmp_path: Path
 ) -> None:
