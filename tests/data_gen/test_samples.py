@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen import DatasetSpec, draw_sample
-from bboxbench.data_gen.colours import contrasting_pair, luma, luma_of_images
+from bboxbench.data_gen.colours import luma, luma_of_images
 from bboxbench.data_gen.draws import MAX_SEED, below, words
 from bboxbench.data_gen.glyphs import ink_mask
 from bboxbench.data_gen.samples import blend_table, draw_letter
@@ -47,21 +47,6 @@ def test_on_white_the_same_letter_stands_at_the_same_place_in_black_and_its_box_
     assert (white.glyph, white.font, white.size) == (plain.glyph, plain.font, plain.size)
     # Where blending rounded a faint edge away on colours, black on white may show it: a pixel on each side.
     assert np.abs(white.box.astype(int) - plain.box).max() <= 2
-
-
-def test_every_font_glyph_and_size_of_the_preset_is_exact_and_whole() -> None:
-    spec = DatasetSpec.letters()
-    stream = words(17, 1, 0)
-    for font, glyph, size in itertools.product(spec.fonts, spec.glyphs, range(spec.sizes[0], spec.sizes[1] + 1)):
-        background, ink = contrasting_pair(stream, spec.min_contrast)
-        letter = draw_letter(glyph, font, size, ink, background)
-        height, width = letter.shape[:2]
-        assert box_of(letter, background) == (0, 0, width, height), (font, glyph, size)
-        # The blended pixels of the whole glyph, none left out, have just this ink.
-        whole = blend_table(ink, background)[ink_mask(glyph, font, size)]
-        box = box_of(whole, background)
-        assert box is not None
-        np.testing.assert_array_equal(letter, whole[box[1] : box[3], box[0] : box[2]])
 
 
 def test_a_faint_edge_that_rounds_back_to_the_background_is_outside_the_box() -> None:

@@ -1,35 +1,19 @@
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forged_shards import forge
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, verify
-from bboxbench.data_gen.packing import array_sha256, pack
+from bboxbench.data_gen.packing import pack
 from bboxbench.data_gen.verification import ink_from_pixels
 from bboxbench.errors import InputError
-
-
-def forge(folder: Path, change) -> None:
-    """Change a shard's arrays and all hashes with them, as whoever wrote a wrong box would have."""
-    path = folder / "shards" / "00001.npz"
-    with np.load(path) as shard:
-        arrays = dict(shard)
-    change(arrays)
-    path.write_bytes(pack(arrays))
-    from bboxbench.data_gen.manifest import Manifest
-
-    manifest = json.loads((folder / "dataset.json").read_text())
-    manifest["shards"][1]["arrays"] = {name: array_sha256(array) for name, array in arrays.items()}
-    spec = DatasetSpec.from_dict(manifest["spec"])
-    manifest["sha256"] = Manifest(spec, manifest["shards"], "").sha256
-    (folder / "dataset.json").write_text(json.dumps(manifest))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
