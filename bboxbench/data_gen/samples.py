@@ -27,7 +27,7 @@ from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.transforms import Transform, blurred, transformed
 from bboxbench.errors import InputError
 
-__all__ = ["Sample", "blend_table", "draw_letter", "draw_sample", "paint_sample"]
+__all__ = ["Sample", "blend_table", "draw_letter", "draw_sample", "least_coverage", "paint_sample"]
 
 Image = npt.NDArray[np.uint8]
 
@@ -107,11 +107,19 @@ def draw_letter(glyph: str, font: str, size: int, ink: Colour, background: Colou
     Raises:
         InputError: nothing differs.
     """
-    table = blend_table(ink, background)
-    # Blending is monotonous: from some coverage on, every pixel differs from the background.
-    seen = (table != table[0]).any(axis=1)
-    letter: Image = table[ink_mask(glyph, font, size, int(seen.argmax()) if seen.any() else 256)]
+    letter: Image = blend_table(ink, background).take(
+        ink_mask(glyph, font, size, least_coverage(ink, background)), axis=0
+    )
     return letter
+
+
+def least_coverage(ink: Colour, background: Colour) -> int:
+    """The coverage from which on a pixel differs from the background; 256 where none does.
+
+    `blend_table` adds ``floor((d * coverage + 127) / 255)`` to a channel, which is 0 up to ``abs(d) * coverage = 127``.
+    """
+    most = max(abs(one - other) for one, other in zip(ink, background, strict=True))
+    return -(-128 // most) if most else 256
 
 
 def draw_sample(spec: DatasetSpec, index: int) -> Sample:
@@ -156,10 +164,9 @@ def _paint_bare(
     canvas[ymin : ymin + height, xmin : xmin + width] = letter
     masks: tuple[Image | None, Image | None] = (None, None)
     if spec.masks:
-        table = blend_table(ink, background)
-        seen = (table != table[0]).any(axis=1)
-        coverage = ink_mask(character, face, size, int(seen.argmax()))
-        masks = _masks(spec, glyph, seen[coverage], coverage, (xmin, ymin))
+        least = least_coverage(ink, background)
+        coverage = ink_mask(character, face, size, least)
+        masks = _masks(spec, glyph, coverage >= least, coverage, (xmin, ymin))
     return Sample(
         index,
         canvas,

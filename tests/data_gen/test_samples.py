@@ -14,7 +14,7 @@ from bboxbench.data_gen import DatasetSpec, draw_sample
 from bboxbench.data_gen.colours import luma, luma_of_images
 from bboxbench.data_gen.draws import MAX_SEED, below, words
 from bboxbench.data_gen.glyphs import ink_mask
-from bboxbench.data_gen.samples import blend_table, draw_letter
+from bboxbench.data_gen.samples import blend_table, draw_letter, least_coverage
 from bboxbench.errors import InputError
 
 colours = st.tuples(*[st.integers(0, 255)] * 3)
@@ -69,6 +69,14 @@ def test_blending_is_exact_rounding_and_monotonous(ink: tuple[int, int, int], ba
     assert tuple(table[255]) == ink
     steps = np.diff(table, axis=0)
     assert ((steps >= 0).all(axis=0) | (steps <= 0).all(axis=0)).all()
+
+
+@given(colours, colours)
+def test_the_least_coverage_that_is_seen_is_where_blending_leaves_the_background(
+    ink: tuple[int, int, int], background: tuple[int, int, int]
+) -> None:
+    differs = (blend_table(ink, background) != background).any(axis=1)
+    assert least_coverage(ink, background) == (int(differs.argmax()) if differs.any() else 256)
 
 
 def test_a_letter_in_the_colour_of_its_background_is_refused() -> None:
