@@ -116,7 +116,7 @@ def ink_rule(spec: AnySpec) -> str:
     if spec.noise:
         rule.append("Noise is the same with and without the glyph, so it is no ink; it hides what is cut to 0 or 255.")
     if spec.masks:
-        rule.append("The mask is these pixels; in the class map those covered by less than three quarters are 255.")
+        rule.append("The mask is these pixels; in the class map those at the edge are 255, to be ignored.")
     return " ".join(rule)
 
 

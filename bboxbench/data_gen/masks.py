@@ -9,11 +9,15 @@ __all__ = ["IGNORED", "SOLID", "class_map", "differing"]
 
 Pixels = npt.NDArray[np.uint8]
 
-SOLID = 192
-"""Coverage of 0..255 from which on a pixel belongs to its glyph: three quarters."""
+SOLID = 3, 4
+"""The part of a glyph's fullest coverage, as a fraction, from which on a pixel belongs to it.
+
+Of a sharp glyph that is three quarters of a pixel. A thin or blurred one covers no pixel as far, and has its class
+nonetheless.
+"""
 
 IGNORED = 255
-"""The class of ink that is no more than partly covered: evaluation leaves it out, as that of Pascal VOC does."""
+"""The class of ink that covers less: evaluation leaves it out, as that of Pascal VOC does."""
 
 
 def differing(picture: Pixels, without: Pixels, threshold: int) -> npt.NDArray[np.bool_]:
@@ -35,7 +39,7 @@ def differing(picture: Pixels, without: Pixels, threshold: int) -> npt.NDArray[n
 
 
 def class_map(ink: npt.NDArray[np.bool_], coverage: Pixels, number: int) -> Pixels:
-    """Classes of pixels: 0 the background, ``number`` the glyph, `IGNORED` ink of a coverage below `SOLID`.
+    """Classes of pixels: 0 the background, ``number`` the glyph, `IGNORED` ink at its edge, by `SOLID`.
 
     Args:
         ink: bool (height, width), from `differing`.
@@ -45,4 +49,8 @@ def class_map(ink: npt.NDArray[np.bool_], coverage: Pixels, number: int) -> Pixe
     Returns:
         uint8 (height, width).
     """
-    return np.where(ink, np.where(coverage >= SOLID, number, IGNORED), 0).astype(np.uint8)
+    part, whole = SOLID
+    # Of what is ink: noise can hide the fullest pixel.
+    fullest = int(coverage[ink].max(initial=0))
+    solid = whole * coverage.astype(np.int32) >= part * fullest
+    return np.where(ink, np.where(solid, number, IGNORED), 0).astype(np.uint8)

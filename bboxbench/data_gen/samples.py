@@ -63,7 +63,7 @@ class Sample:
         noise: standard deviation of the sensor's noise, in levels of 0..255.
         mask: uint8 (height, width), 1 where there is ink, else 0; None unless the spec has masks.
         class_map: uint8 (height, width): 0 the background, 1 + place in ``spec.glyphs`` the glyph, 255 where ink covers
-            less than three quarters of a pixel; None unless the spec has masks.
+            less than three quarters of what it covers at its fullest; None unless the spec has masks.
     """
 
     index: int

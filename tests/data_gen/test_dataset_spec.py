@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,21 @@ def test_a_field_that_is_not_given_is_that_of_the_preset(preset: str) -> None:
     assert {name: getattr(spec, name) for name in PRESETS[preset]} == PRESETS[preset]
     assert spec.folder_name == f"{preset}-n40000-seed0"
     assert spec.changed(min_contrast=70).folder_name.startswith(f"{preset}-n40000-seed0-")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_two_glyphs_of_a_preset_look_the_same_in_most_faces(preset: str) -> None:
+    spec = DatasetSpec(preset=preset)
+    alike: Counter[frozenset[str]] = Counter()
+    for face in spec.faces:
+        seen: dict[tuple[tuple[int, ...], bytes], str] = {}
+        for glyph in spec.glyphs:
+            mask = ink_mask(glyph, face, 64)
+            first = seen.setdefault((mask.shape, mask.tobytes()), glyph)
+            if first != glyph:
+                alike[frozenset({first, glyph})] += 1
+    # An italic face may write a Cyrillic letter as another one is printed.
+    assert all(count <= len(spec.faces) // 6 for count in alike.values()), alike
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,10 +22,21 @@ def test_ink_differs_in_some_channel_by_the_threshold(seed: int, threshold: int)
     np.testing.assert_array_equal(differing(first, second, threshold), expected)
 
 
-def test_a_class_map_leaves_out_what_is_less_than_three_quarters_covered() -> None:
+def test_a_class_map_leaves_out_what_covers_less_than_three_quarters_of_the_fullest_pixel() -> None:
     ink = np.array([[False, True, True, True, True]])
-    coverage = np.array([[0, 1, 191, 192, 255]], np.uint8)
-    assert class_map(ink, coverage, 7).tolist() == [[0, 255, 255, 7, 7]]
+    for coverage in ([0, 1, 191, 192, 255], [0, 1, 74, 75, 100]):
+        assert class_map(ink, np.array([coverage], np.uint8), 7).tolist() == [[0, 255, 255, 7, 7]]
+    # Where noise has hidden the fullest pixel, the fullest that is left counts.
+    assert class_map(ink, np.array([[255, 1, 74, 75, 100]], np.uint8), 7).tolist() == [[0, 255, 255, 7, 7]]
+
+
+@pytest.mark.parametrize("changes", [{"preset": "hard"}, {"glyphs": "il.,;", "sizes": (8, 12)}, {"blur": 4.0}])
+def test_every_class_map_has_its_class(changes: dict[str, Any]) -> None:
+    spec = DatasetSpec(n=200, masks=True, **changes)
+    for index in range(spec.n):
+        sample = draw_sample(spec, index)
+        assert sample.class_map is not None
+        assert (sample.class_map == 1 + spec.glyphs.index(sample.glyph)).any()
 
 
 @pytest.mark.parametrize("preset", ["letters", "varied", "hard"])
