@@ -59,13 +59,16 @@ docs: $(READY) ## write the pages of losses, results and findings and draw their
 findings: $(READY) ## train anew what docs/findings.md reports, and copy its tables (some 3 hours)
 	@sh scripts/findings.sh $(VENV)
 
-bench: $(READY) ## time training, levers, losses and the estimate and write docs/performance.md (some 2 hours, 15 GB)
+bench: $(READY) ## time training, losses, estimates, drawing and streaming, verify a million pictures (some 3 hours, 15 GB)
 	@$(RUN)/python benchmarks/training.py
 	@$(RUN)/python benchmarks/levers.py > docs/data/levers.csv
 	@$(RUN)/python benchmarks/losses.py
 	@$(RUN)/python benchmarks/estimate.py
 	@$(RUN)/python benchmarks/eta.py
 	@$(RUN)/python benchmarks/driver.py
+	@$(RUN)/python benchmarks/generate.py
+	@$(RUN)/python benchmarks/streaming.py
+	@$(RUN)/python scripts/verify_pictures.py
 	@$(RUN)/python scripts/performance_page.py > docs/performance.md
 
 wheel: $(READY) ## build sdist and wheel, install the wheel into an environment of its own, use it from elsewhere
