@@ -200,14 +200,14 @@ def write_piece(context: dict[str, Any], number: int) -> dict[str, Any]:
     source = _source(context["data"], context["sha256"], tuple(context["splits"]))
     form, folder, piece = format_named(context["format"]), Path(context["folder"]), source.pieces[number]
     notes, names = Notes(folder), form.piece_files(source, piece)
-    content = notes.content(piece, names)
-    if content is None:
-        with write_errors(folder):
+    with write_errors(folder), notes.writing(piece):
+        content = notes.content(piece, names)
+        if content is None:
             for place in {(folder / name).parent for name in names}:
                 place.mkdir(parents=True, exist_ok=True)
             texts = form.write_piece(folder, source, piece)
-        content = content_of(folder, names)
-        notes.add(piece, content, texts)
+            content = content_of(folder, names)
+            notes.add(piece, content, texts)
     return content
 
 

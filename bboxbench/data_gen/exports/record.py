@@ -6,9 +6,12 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from bboxbench import __version__
 from bboxbench.data_gen.exports.layout import Format
@@ -89,6 +92,20 @@ class Notes:
                 if note != path:
                     note.unlink()
             write_atomically(path, _text(claim))
+
+    @contextmanager
+    def writing(self, piece: Piece) -> Iterator[None]:
+        """Hold a piece for this process alone, after whoever holds it now.
+
+        A worker outlives its parent that was killed by the piece that it is at: who goes on waits for it to end.
+
+        Raises:
+            InputError: the export was finished meanwhile.
+        """
+        if not self.place.is_dir():
+            raise InputError(f"{self.place} was taken away meanwhile. Run the same command again.")
+        with FileLock(self.place / f"{piece.name}.lock"):
+            yield
 
     def add(self, piece: Piece, content: dict[str, Any], texts: dict[str, str]) -> None:
         """Note that a piece is written."""

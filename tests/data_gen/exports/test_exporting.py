@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -202,6 +203,20 @@ def test_workers_killed_with_their_parent_leave_what_can_be_finished(
         process.wait()
     assert not (out / "export.json").exists()
     assert content(export(tiny, "coco", out, workers=1).folder) == content(undisturbed)
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_and_gone_on_with_at_once_it_ends_at_the_same_bytes(
+    tiny: Dataset, undisturbed: Path, tmp_path: Path
+) -> None:
+    moments = random.Random(7)
+    for _ in range(10):
+        # Workers of the one before may still be at their last piece.
+        with started(tiny.folder, tmp_path / "out", "coco") as process:
+            time.sleep(moments.uniform(0.3, 1.2))
+            process.kill()
+            process.wait()
+    assert content(export(tiny, "coco", tmp_path / "out", workers=2).folder) == content(undisturbed)
 
 
 def test_ctrl_c_ends_quickly_with_130_and_can_be_resumed(tiny: Dataset, undisturbed: Path, tmp_path: Path) -> None:
