@@ -62,6 +62,11 @@ def writing_atomically(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]
                 if synced:
                     os.fsync(stream.fileno())
             temporary.replace(path)
+        except OSError as error:
+            # Nobody knows the name of the temporary; it is the target that cannot be written.
+            if error.filename == str(temporary):
+                error.filename = str(path)
+            raise
         finally:
             temporary.unlink(missing_ok=True)
         if synced:

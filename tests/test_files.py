@@ -152,6 +152,12 @@ def test_a_place_whose_name_is_too_long_cannot_be_written(tmp_path: Path) -> Non
         make_folder(tmp_path / ("x" * 300) / "below")
 
 
+def test_a_place_that_takes_no_file_is_named_and_not_the_temporary_file(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "x.png"
+    with pytest.raises(CannotWrite, match=f"Cannot write {path}: its folder is gone"):
+        write_atomically(path, b"x")
+
+
 def test_the_lock_has_the_name_that_others_overlook(tmp_path: Path) -> None:
     with claim_folder(tmp_path):
         assert {entry.name for entry in tmp_path.iterdir()} <= {LOCK_NAME}

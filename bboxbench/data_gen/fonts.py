@@ -3,8 +3,8 @@
 matplotlib is never imported for them, only found. Its folder also holds fonts that must not be drawn from (some without
 letters, one that claims every character), so the files are named here one by one.
 
-A *face* is a name of `FONT_NAMES` or the absolute path of a font file, as a string: what the functions here and in
-`bboxbench.data_gen.glyphs` take.
+A *face* is what the functions here and in `bboxbench.data_gen.glyphs` take: a name of `FONT_NAMES`, the absolute path
+of a font file, or a `FontFile`, which stands for one content of a file and never for another that took its place.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from PIL import ImageFont
 from PIL.Image import DecompressionBombError
 
 from bboxbench.data_gen.font_tables import check_font, read_characters
-from bboxbench.errors import InputError, read_errors, unknown_name
+from bboxbench.errors import CannotRead, InputError, read_errors, unknown_name
 from bboxbench.files import file_sha256
 
 __all__ = [
     "FONT_NAMES",
+    "Face",
     "FontFile",
     "characters",
     "face_name",
@@ -61,6 +62,8 @@ _SUFFIXES = (".ttf", ".otf", ".ttc", ".otc", ".woff", ".woff2", ".pfb", ".pfa", 
 """What marks a text as the name of a file, also where no folder stands before it."""
 
 _MOST_FONT_NAME = 100
+
+_WHERE_IT_IS = "A font that lies elsewhere now: bboxbench generate --resume DIR --font FILE."
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -103,12 +106,26 @@ class FontFile:
         Raises:
             InputError: it is missing, may not be read, is no font, or has another content.
         """
-        found = font_file(self.path)
-        if found.sha256 != self.sha256:
-            raise InputError(
-                f"Expected the font file {self.path} as it was, with SHA-256 {self.sha256[:12]}..., received one with "
-                f"{found.sha256[:12]}...; bring the old file back, or draw into another folder."
-            )
+        _as_it_was(self)
+        font_file(self.path)
+
+
+Face = str | FontFile
+
+
+def _as_it_was(face: Face) -> None:
+    """Refuse the file of a `FontFile` that is gone or has another content; of other faces nothing is known."""
+    if isinstance(face, str):
+        return
+    try:
+        found = file_sha256(Path(face.path))
+    except CannotRead as error:
+        raise CannotRead(f"{error} {_WHERE_IT_IS}") from error
+    if found != face.sha256:
+        raise InputError(
+            f"Expected the font file {face.path} as it was, with SHA-256 {face.sha256[:12]}..., received one with "
+            f"{found[:12]}... Bring the old file back, or draw into another folder. {_WHERE_IT_IS}"
+        )
 
 
 _CACHES: list[Callable[[], None]] = []
@@ -137,13 +154,15 @@ def _font_folder() -> Path:
     return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
 
 
-def font_path(face: str) -> Path:
+def font_path(face: Face) -> Path:
     """The file of a face.
 
     Raises:
         InputError: the face is neither in `FONT_NAMES` nor an absolute path, or this installation of matplotlib lacks
             the file.
     """
+    if isinstance(face, FontFile):
+        return Path(face.path)
     if face not in FONT_NAMES:
         if Path(face).is_absolute():
             return Path(face)
@@ -156,8 +175,10 @@ def font_path(face: str) -> Path:
     return path
 
 
-def face_name(face: str) -> str:
+def face_name(face: Face) -> str:
     """What a person calls a face: its name, or that of its file without the ending."""
+    if isinstance(face, FontFile):
+        return face.name
     return face if face in FONT_NAMES else Path(face).stem
 
 
@@ -238,28 +259,30 @@ def named_fonts(
 
 
 @kept_by_face(256)
-def font_sha256(face: str) -> str:
+def font_sha256(face: Face) -> str:
     """Hexadecimal SHA-256 of a face's file, for the manifest."""
-    return file_sha256(font_path(face))
+    return face.sha256 if isinstance(face, FontFile) else file_sha256(font_path(face))
 
 
 @kept_by_face(256)
-def characters(face: str) -> frozenset[int]:
+def characters(face: Face) -> frozenset[int]:
     """The code points that a face has, by its own table.
 
     Raises:
-        InputError: the face's file is missing, may not be read, or is no font or a damaged one.
+        InputError: the face's file is missing, may not be read, is no font or a damaged one, or is not as it was.
     """
+    _as_it_was(face)
     return read_characters(font_path(face))
 
 
 @kept_by_face(1024)
-def open_font(face: str, size: int) -> ImageFont.FreeTypeFont:
+def open_font(face: Face, size: int) -> ImageFont.FreeTypeFont:
     """A face at ``size`` pixels per em. Kept open: opening it for every picture costs three quarters of the speed.
 
     Raises:
-        InputError: there is no such face, or its file is missing, may not be read or is damaged.
+        InputError: there is no such face, or its file is missing, may not be read, is damaged or is not as it was.
     """
+    _as_it_was(face)
     path = font_path(face)
     # FreeType does not say why it cannot open a file.
     with read_errors(path):

@@ -190,6 +190,9 @@ def _write_all(
                 on_progress(shard_rows(spec, shard).stop, spec.n)
     finally:
         _remove_temporaries(folder)
+    if isinstance(spec, DatasetSpec):
+        # What was swapped while it was drawn from is found before anybody believes the folder.
+        spec.check_sources()
     write_atomically(folder / MANIFEST, Manifest(spec, records, digest.hexdigest()).to_json())
     _finish(folder)
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL.Image import DecompressionBombError
 
 from bboxbench.boxes import mask_to_box
-from bboxbench.data_gen.fonts import characters, face_name, kept_by_face, open_font
+from bboxbench.data_gen.fonts import Face, characters, face_name, kept_by_face, open_font
 from bboxbench.errors import InputError
 
 __all__ = ["Mask", "check_glyphs", "ink_mask"]
@@ -26,7 +26,7 @@ _NOT_A_CHARACTER = "\U0010ffff"
 _COMPARED_SIZE = 64
 
 
-def _render(character: str, face: str, size: int) -> Mask:
+def _render(character: str, face: Face, size: int) -> Mask:
     """Coverage 0..255, read-only, shape (height, width), which may have empty rows and columns or be empty."""
     font = open_font(face, size)
     try:
@@ -40,12 +40,12 @@ def _render(character: str, face: str, size: int) -> Mask:
     return np.frombuffer(bytes(core), np.uint8).reshape(height, width)
 
 
-def ink_mask(character: str, face: str, size: int, least: int = 1) -> Mask:
+def ink_mask(character: str, face: Face, size: int, least: int = 1) -> Mask:
     """The ink of a character: coverage 0..255, uint8 (height, width), read-only.
 
     Args:
         character: one character.
-        face: a name of `FONT_NAMES`, or the absolute path of a font file.
+        face: a name of `FONT_NAMES`, the absolute path of a font file, or a `FontFile`.
         size: pixels per em.
         least: coverage from which on a pixel counts as ink. Every outer row and column of the result has such a pixel.
 
@@ -56,7 +56,7 @@ def ink_mask(character: str, face: str, size: int, least: int = 1) -> Mask:
     return cached(character, face, size, least)
 
 
-def _ink_mask(character: str, face: str, size: int, least: int) -> Mask:
+def _ink_mask(character: str, face: Face, size: int, least: int) -> Mask:
     coverage = (_kept_render if size <= _SMALL else _render)(character, face, size)
     box = mask_to_box(coverage >= least)
     if box is None:
@@ -79,7 +79,7 @@ _CACHES = tuple(
 
 
 @kept_by_face(4096)
-def check_glyphs(glyphs: str, face: str) -> None:
+def check_glyphs(glyphs: str, face: Face) -> None:
     """Make sure that the font has every character.
 
     A font without one draws its mark for missing glyphs, and no error. Its own table says what it has; what it draws as

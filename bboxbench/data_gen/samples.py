@@ -20,6 +20,7 @@ from bboxbench.data_gen.colours import (
     luma_of_images,
 )
 from bboxbench.data_gen.draws import SAMPLE, below, between, words
+from bboxbench.data_gen.fonts import Face
 from bboxbench.data_gen.glyphs import Mask, ink_mask
 from bboxbench.data_gen.masks import class_map, differing
 from bboxbench.data_gen.noise import add_noise, sensor_noise
@@ -96,7 +97,7 @@ def blend_table(ink: Colour, background: Colour) -> Image:
     return table.astype(np.uint8)
 
 
-def draw_letter(glyph: str, font: str, size: int, ink: Colour, background: Colour) -> Image:
+def draw_letter(glyph: str, font: Face, size: int, ink: Colour, background: Colour) -> Image:
     """A glyph on its background, cut to what can be seen.
 
     A faint edge can round back to the background: then it is no longer there, and no part of the box.

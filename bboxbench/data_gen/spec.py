@@ -10,7 +10,7 @@ from typing import Any
 
 from bboxbench.data_gen import spec_checks as checks
 from bboxbench.data_gen.draws import MAX_SEED
-from bboxbench.data_gen.fonts import FontFile
+from bboxbench.data_gen.fonts import Face, FontFile
 from bboxbench.data_gen.photographs import pictures_sha256
 from bboxbench.data_gen.presets import PRESETS
 from bboxbench.errors import InputError, unknown_name
@@ -142,9 +142,9 @@ class DatasetSpec:
         return all(getattr(self, name) == value for name, value in PRESETS[self.preset].items() if name not in _COUNTS)
 
     @cached_property
-    def faces(self) -> tuple[str, ...]:
-        """What `bboxbench.data_gen.fonts` knows each of ``fonts`` by: its name, or the path of its file."""
-        files = {file.name: file.path for file in self.font_files}
+    def faces(self) -> tuple[Face, ...]:
+        """What `bboxbench.data_gen.fonts` knows each of ``fonts`` by: its name, or its file and what is in it."""
+        files = {file.name: file for file in self.font_files}
         return tuple(files.get(name, name) for name in self.fonts)
 
     @cached_property
@@ -216,7 +216,13 @@ class DatasetSpec:
             )
 
     def changed(self, **changes: Any) -> DatasetSpec:
-        """A copy with some fields changed."""
+        """A copy with some fields changed, for which what follows from them is found out again."""
+        if "fonts" in changes and "font_files" not in changes:
+            named = changes["fonts"] if isinstance(changes["fonts"], tuple | list) else ()
+            changes["font_files"] = tuple(file for file in self.font_files if file.name in named)
+        kinds = changes.get("background", self.background)
+        if "pictures" in changes or (isinstance(kinds, str | tuple | list) and "pictures" not in kinds):
+            changes = {"pictures": "", "pictures_sha256": "", **changes}
         return replace(self, **changes)
 
     def differences(self, other: Any) -> list[str]:

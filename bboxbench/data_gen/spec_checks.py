@@ -13,7 +13,7 @@ from typing import Any
 
 from bboxbench.data_gen.alphabets import check_characters
 from bboxbench.data_gen.draws import STEPS
-from bboxbench.data_gen.fonts import FontFile, face_name, kept_by_face, named_fonts
+from bboxbench.data_gen.fonts import Face, FontFile, face_name, kept_by_face, named_fonts
 from bboxbench.data_gen.glyphs import check_glyphs, ink_mask
 from bboxbench.data_gen.photographs import pictures_sha256
 from bboxbench.errors import InputError, unknown_name
@@ -165,7 +165,7 @@ def truth(name: str, value: Any) -> bool:
 
 
 @kept_by_face(64)
-def check_that_all_fit(glyphs: str, faces: tuple[str, ...], sizes: tuple[int, int], width: int, height: int) -> None:
+def check_that_all_fit(glyphs: str, faces: tuple[Face, ...], sizes: tuple[int, int], width: int, height: int) -> None:
     """Make sure that every face has every glyph, with ink, and that it fits the picture at every size.
 
     Raises:

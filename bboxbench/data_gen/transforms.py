@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from bboxbench.boxes import mask_to_box
+from bboxbench.data_gen.fonts import Face
 from bboxbench.data_gen.glyphs import Mask, ink_mask
 
 __all__ = ["Transform", "blurred", "transformed"]
@@ -46,12 +47,12 @@ class Transform:
         return (cos * across, (sin - cos * lean) * down), (-sin * across, (cos + sin * lean) * down)
 
 
-def transformed(glyph: str, face: str, size: int, transform: Transform) -> Mask:
+def transformed(glyph: str, face: Face, size: int, transform: Transform) -> Mask:
     """The coverage of a glyph under an affine map.
 
     Args:
         glyph: one character.
-        face: name of a face, or path of a font file.
+        face: as `ink_mask` takes it.
         size: pixels per em, before scaling.
         transform: the map.
 

@@ -161,7 +161,7 @@ def test_a_recorded_spec_needs_none_of_its_fonts_and_pictures() -> None:
         "pictures_sha256": "1" * 64,
     }
     spec = DatasetSpec.recorded(values)
-    assert spec.faces == ("/nowhere/Mine.ttf",)
+    assert spec.faces == spec.font_files
     with pytest.raises(InputError, match="/nowhere"):
         spec.check_sources()
     with pytest.raises(InputError, match="/nowhere"):
