@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from bboxbench.cli.console import Console, duration
 from bboxbench.cli.numbers import whole_number
+from bboxbench.cli.writing import file_size, pictures_told, writing
 
 __all__ = ["add_to"]
 
@@ -62,25 +62,15 @@ def export(
     chosen = format_named(form)
     source = Source(open_dataset(folder), tuple(name.strip() for name in splits.split(",") if name.strip()))
     place = out if out is not None else default_folder(folder, form)
-    start, worked = time.monotonic(), False
-    with console.progress("Exporting", source.n, "pictures") as ticker:
-
-        def progress(done: int, total: int) -> None:
-            nonlocal worked
-            worked = True
-            ticker.update(done)
-            console.event("progress", done=done, total=total)
-
-        written = write(source.data, form, place, source.splits, workers, progress)
-    seconds = time.monotonic() - start
-    pictures = f"{written.n:,} picture{'s' if written.n > 1 else ''}"
-    if worked:
-        size = written.bytes
-        space = f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+    with writing(console, "Exporting", source.n) as work:
+        written = write(source.data, form, place, source.splits, workers, work.progress)
+    seconds, pictures = work.seconds, pictures_told(written.n)
+    if work.worked:
+        space = file_size(written.bytes)
         console.show(f"Exported {pictures} as {chosen.title} into {place}: {space} in {duration(seconds)}.")
     else:
         console.show(f"{place} already holds these {pictures} as {chosen.title}, complete; nothing was written.")
-    console.say(f"Read them:  {chosen.reading(place)}")
+    console.say(f"Read them:  {chosen.reading(place, source)}")
     console.event(
         "done",
         folder=str(place),
@@ -91,5 +81,5 @@ def export(
         bytes=written.bytes,
         dataset_sha256=written.dataset_sha256,
         seconds=round(seconds, 3),
-        written=worked,
+        written=work.worked,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +13,7 @@ from bboxbench.cli.drawables import show_drawables
 from bboxbench.cli.numbers import whole_number
 from bboxbench.cli.options import flag, measure, number, option
 from bboxbench.cli.termination import termination_heard
+from bboxbench.cli.writing import Writing, file_size, pictures_told, writing
 from bboxbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_to(app: typer.Typer) -> None:
         "generate",
         epilog="Examples:\n\n"
         "`bboxbench generate` - 40,000 pictures into data/letters-n40000-seed0\n\n"
-        "`bboxbench generate --preset varied --n 1000 --out mine` - all fonts, effects and backgrounds\n\n"
+        "`bboxbench generate --preset varied --n 1000 --out mine` - 8 faces, 4 kinds of backgrounds, all effects\n\n"
         "`bboxbench generate --glyphs greek,digits --font STIXGeneral --font fonts/My.ttf`\n\n"
         "`bboxbench generate --background plain,gradient --rotation 15 --noise 8 --masks`\n\n"
         "`bboxbench generate --spec mine.toml --seed 7` - keys of the file are these options; an option wins\n\n"
@@ -62,7 +62,7 @@ def generate(
         option(WHICH, "", "Finish or restore what this folder says it holds.", "DIR", readable=False),
     ] = None,
     glyphs: Annotated[
-        str | None,
+        list[str] | None,
         option(GLYPHS, "latin", "As latin,digits or A-F or U+0391-U+03A9; =ABC is these characters.", "GLYPHS"),
     ] = None,
     font: Annotated[
@@ -76,7 +76,8 @@ def generate(
     width: Annotated[int | None, number(PICTURE, 1, "200", "In pixels.")] = None,
     height: Annotated[int | None, number(PICTURE, 1, "100", "In pixels.")] = None,
     background: Annotated[
-        str | None, option(PICTURE, "plain", "Any of plain, white, gradient, noise, texture, pictures.", "NAMES")
+        list[str] | None,
+        option(PICTURE, "plain", "Any of plain, white, gradient, noise, texture, pictures.", "NAMES"),
     ] = None,
     pictures: Annotated[
         str | None, option(PICTURE, "", "Folder of pictures for the background of this name.", "DIR")
@@ -116,13 +117,14 @@ def generate(
         "n": n,
         "seed": seed,
         "preset": preset,
-        "glyphs": glyphs,
+        "glyphs": glyphs or None,
         "fonts": font or None,
         "sizes": sizes,
         "min_contrast": min_contrast,
         "width": width,
         "height": height,
-        "background": background,
+        # Several times the same option is as commas in one.
+        "background": ",".join(background) if background else None,
         "pictures": pictures,
         "rotation": rotation,
         "scale": scale,
@@ -177,25 +179,16 @@ def _describe(console: Console, spec: DatasetSpec, folder: Path) -> None:
 def _draw(console: Console, spec: DatasetSpec, folder: Path, workers: int | None) -> None:
     from bboxbench.data_gen import generate as draw
 
-    start, worked = time.monotonic(), False
-    with termination_heard(), console.progress("Drawing", spec.n, "pictures") as ticker:
-
-        def progress(done: int, total: int) -> None:
-            nonlocal worked
-            worked = True
-            ticker.update(done)
-            console.event("progress", done=done, total=total)
-
-        dataset = draw(spec, folder, workers, progress)
-    _conclude(console, dataset, folder, worked, time.monotonic() - start)
+    with termination_heard(), writing(console, "Drawing", spec.n) as work:
+        dataset = draw(spec, folder, workers, work.progress)
+    _conclude(console, dataset, folder, work)
 
 
-def _conclude(console: Console, dataset: Dataset, folder: Path, worked: bool, seconds: float) -> None:
+def _conclude(console: Console, dataset: Dataset, folder: Path, work: Writing) -> None:
     """What became of it, and what to do next."""
-    pictures = f"{dataset.n:,} picture{'s' if dataset.n > 1 else ''}"
-    if worked:
-        size = dataset.size_on_disk
-        space = f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+    seconds, pictures = work.seconds, pictures_told(dataset.n)
+    if work.worked:
+        space = file_size(dataset.size_on_disk)
         console.show(f"Drew {pictures} with exact boxes into {folder}: {space} in {duration(seconds)}.")
     else:
         console.show(f"{folder} already holds these {pictures}, complete; nothing was drawn.")
@@ -212,5 +205,5 @@ def _conclude(console: Console, dataset: Dataset, folder: Path, worked: bool, se
         sha256=dataset.sha256,
         bytes=dataset.size_on_disk,
         seconds=round(seconds, 3),
-        drawn=worked,
+        drawn=work.worked,
     )

@@ -11,8 +11,12 @@ import typer
 
 from bboxbench.cli.console import Console, duration
 from bboxbench.cli.numbers import whole_number
+from bboxbench.cli.writing import pictures_told, writing
 
 __all__ = ["add_to"]
+
+GOOD_ROUNDING = 0.9
+"""Mean IoU of rounded boxes with annotated ones below which a person must be told what to do."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -77,7 +81,7 @@ def import_(
     from bboxbench.data_gen.importing import plan_import, write_import
 
     console = Console(quiet, as_json)
-    start, worked = time.monotonic(), False
+    start = time.monotonic()
     with console.progress("Looking at", 0, "pictures") as ticker:
         planned = plan_import(
             folder,
@@ -93,18 +97,11 @@ def import_(
         )
     spec = planned.spec
     out = out if out is not None else Path("data") / spec.folder_name
-    with console.progress("Importing", spec.n, "pictures") as ticker:
-
-        def progress(done: int, total: int) -> None:
-            nonlocal worked
-            worked = True
-            ticker.update(done)
-            console.event("progress", done=done, total=total)
-
-        dataset = write_import(planned, out, workers, progress)
+    with writing(console, "Importing", spec.n) as work:
+        dataset = write_import(planned, out, workers, work.progress)
     seconds = time.monotonic() - start
-    pictures = f"{spec.n:,} picture{'s' if spec.n > 1 else ''}"
-    if worked:
+    pictures = pictures_told(spec.n)
+    if work.worked:
         kinds = f"{len(spec.classes)} class{'es' if len(spec.classes) > 1 else ''}"
         console.show(f"Imported {pictures} of {kinds} into {out} in {duration(seconds)}.")
     else:
@@ -113,10 +110,19 @@ def import_(
         counts = ", ".join(f"{kind} {count:,}" for kind, count in planned.left_out.items())
         console.show(f"Left out {sum(planned.left_out.values()):,}: {counts}.", fold=True)
     mean, least = planned.rounding
-    console.say(
-        f"Rounded to whole pixels, boxes have a mean IoU of {mean:.3f} with what was annotated, the least {least:.2f} "
-        f"({planned.worst})."
-    )
+    if mean < GOOD_ROUNDING:
+        console.warn(
+            f"rounded to whole pixels of {spec.width} x {spec.height}, boxes have a mean IoU of only {mean:.2f} with "
+            f"what was annotated, the least {least:.2f} ({planned.worst}): labels are no better than that. "
+            "Import larger pictures, by --width and --height, into another folder."
+        )
+    elif least == 1:
+        console.say("Every box is exactly what was annotated: none had to be rounded.")
+    else:
+        console.say(
+            f"Rounded to whole pixels, boxes have a mean IoU of {mean:.3f} with what was annotated, the least "
+            f"{least:.2f} ({planned.worst})."
+        )
     if planned.copies:
         those = "is a copy" if planned.copies == 1 else "are copies"
         console.warn(
@@ -139,5 +145,5 @@ def import_(
         rounding_worst=planned.worst,
         bytes=dataset.size_on_disk,
         seconds=round(seconds, 3),
-        written=worked,
+        written=work.worked,
     )

@@ -38,7 +38,8 @@ def measure(panel: str, unit: str, explained: str, metavar: str) -> Any:
 
 def flag(panel: str, explained: str, *names: str) -> Any:
     """The same for what is on or off."""
-    return typer.Option(*names, help=explained, rich_help_panel=panel, show_default=False)
+    # Without a metavar it would be <bool>, which is nothing to type and takes the words' room.
+    return typer.Option(*names, help=explained, rich_help_panel=panel, show_default=False, metavar=" ")
 
 
 def _said(explained: str, default: str) -> str:

@@ -130,6 +130,9 @@ def _item(item: str, text: str) -> str:
                 f"{_as_they_are(item)}"
             )
         return _range(ord(item[0]), ord(item[2]), item)
+    words = item.split()
+    if len(words) > 1 and all(word in GLYPH_SETS for word in words):
+        raise InputError(f"Expected a comma between sets of glyphs, as '{','.join(words)}', received {item!r}.")
     # A name in capitals is as likely a slip as one with a letter wrong.
     if item.isprintable() and (
         _NAME.fullmatch(item) or difflib.get_close_matches(item.lower(), GLYPH_SETS, n=1, cutoff=0.8)

@@ -6,7 +6,6 @@ kind, so that pictures can be left out and counted.
 
 from __future__ import annotations
 
-import json
 import math
 import unicodedata
 from collections import Counter, defaultdict
@@ -16,6 +15,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from bboxbench.data_gen.imported import LONGEST_NAME
+from bboxbench.data_gen.json_files import read_json
 from bboxbench.errors import InputError, read_errors
 
 __all__ = ["SLACK", "Box", "Fault", "ListedPicture", "Listing", "outside", "read_coco"]
@@ -24,6 +24,9 @@ Box = tuple[float, float, float, float]
 
 SLACK = 1.0
 """Pixels that a box may reach beyond its picture, as tools that round or count from 1 make it; the rest is cut off."""
+
+MOST_PLACES = 2
+"""Folders that a message names, of those that a missing picture was looked for in."""
 
 LONGEST_CLASS = 200
 """Letters of a class's name."""
@@ -192,7 +195,8 @@ class _AnnotationFile:
             return self._fault(shown, "path that leads elsewhere", "a path that leads out of the folder, or is none")
         path = self._file(name)
         if path is None:
-            return self._fault(name, "missing file", f"no such file in {self._roots[0]} or the like")
+            places = " or ".join(map(str, self._roots[:MOST_PLACES]))
+            return self._fault(name, "missing file", f"a name that no file in {places} has")
         name = self._name(path)
         if len(name.encode()) > LONGEST_NAME:
             received = f"a path of {len(name.encode()):,} bytes: expected {LONGEST_NAME:,} or fewer"
@@ -269,12 +273,7 @@ class _AnnotationFile:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    with read_errors(path):
-        text = path.read_bytes()
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"Expected JSON in {path}, which cannot be read as such: {error}.") from error
+    content = read_json(path)
     if isinstance(content, list):
         raise InputError(
             f"Expected COCO annotations in {path}, received a list, as the results of a detector are. "

@@ -18,6 +18,7 @@ from bboxbench import __version__
 from bboxbench.data_gen.attributes import arrays_of
 from bboxbench.data_gen.fonts import font_path, font_sha256
 from bboxbench.data_gen.imported import BOX_RULE, AnySpec, ImportedSpec, spec_from_dict
+from bboxbench.data_gen.json_files import read_json
 from bboxbench.data_gen.shards import SHARD_ROWS, shard_file, shard_rows
 from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.splits import split_ranges
@@ -137,12 +138,7 @@ def finish_command(spec: AnySpec, folder: Path) -> str:
 
 
 def _load(path: Path, kind: str) -> dict[str, Any]:
-    with read_errors(path):
-        text = path.read_bytes()
-    try:
-        content = json.loads(text, object_pairs_hook=_each_once)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"Expected JSON in {path}, which cannot be read as such: {error}.") from error
+    content = read_json(path, _each_once)
     if not isinstance(content, dict) or content.get("kind") != kind:
         raise InputError(f"Expected {path} to say kind '{kind}'; it was not written by bboxbench, or was changed.")
     schema = content.get("schema")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from bboxbench.cli import main
 from bboxbench.data_gen import Dataset, DatasetSpec, generate
 from bboxbench.data_gen.exports import FORMATS
+from bboxbench.data_gen.exports.source import SPLITS, Source
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -25,13 +27,24 @@ def data(empty_folder: Path) -> Dataset:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.usefixtures("data")
-def test_it_writes_beside_the_data_set_and_says_how_to_read_it(form: str, capsys) -> None:
+def test_it_writes_beside_the_data_set_and_says_how_to_read_it(form: str, capsys, data: Dataset) -> None:
     code, out, err = run(capsys, "data/nine", "--format", form)
     assert code == 0
     assert out.startswith(f"Exported 9 pictures as {FORMATS[form].title} into data/nine-{form}: ")
-    assert err.splitlines()[-1] == f"Read them:  {FORMATS[form].reading(Path(f'data/nine-{form}'))}"
+    assert (
+        err.splitlines()[-1] == f"Read them:  {FORMATS[form].reading(Path(f'data/nine-{form}'), Source(data, SPLITS))}"
+    )
     assert Path(f"data/nine-{form}/export.json").is_file()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.usefixtures("data")
+def test_what_it_says_how_to_read_is_there_whichever_splits_were_wanted(form: str, capsys) -> None:
+    code, _, err = run(capsys, "data/nine", "--format", form, "--splits", "test", "--out", "some")
+    assert code == 0
+    pattern = re.search(r"some(/[\w./*-]+)?", err.splitlines()[-1])
+    assert pattern is not None
+    assert list(Path().glob(pattern[0]))
 
 
 @pytest.mark.usefixtures("data")

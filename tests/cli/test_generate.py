@@ -82,6 +82,7 @@ def test_sizes_other_than_the_presets_get_a_folder_of_their_own(capsys) -> None:
         (["--preset", "leters"], "Did you mean 'letters'?"),
         (["--glyphs", "latin-uper"], "Did you mean 'latin-upper'?"),
         (["--glyphs", ""], "glyphs between commas"),
+        (["--glyphs", "greek digits"], "a comma between sets of glyphs, as 'greek,digits'"),
         (["--glyphs", "ABA"], "'A' twice"),
         (["--glyphs", "\u4e2d\u6587"], "(U+4E2D), which DejaVuSansMono lacks, and 1 more of the 2"),
         (["--glyphs", "e\u0301"], "U+0301 (COMBINING ACUTE ACCENT)"),
@@ -122,6 +123,14 @@ def test_bad_input_is_one_line_and_nothing_is_written(capsys, arguments: list[st
     assert message.lower() in err.lower()
     assert [path.name for path in Path().iterdir()] == ["file"]
     assert Path("file").read_text() == "precious"
+
+
+def test_an_option_given_twice_drops_nothing_of_the_first(capsys) -> None:
+    twice = ["--glyphs", "=AB,", "--glyphs", "digits", "--background", "plain", "--background", "noise,white"]
+    code, out, _ = run(capsys, *twice, "--dry-run")
+    assert code == 0
+    assert 'glyphs = "=AB,0123456789"' in out
+    assert 'background = ["plain", "noise", "white"]' in out
 
 
 def test_another_data_set_in_the_folder_is_3_with_the_difference(capsys) -> None:

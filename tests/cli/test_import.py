@@ -17,7 +17,8 @@ import pytest
 from coco_folders import write_one, write_shapes
 
 from bboxbench.cli import main
-from bboxbench.data_gen import open_dataset, verify
+from bboxbench.data_gen import DatasetSpec, generate, open_dataset, verify
+from bboxbench.data_gen.exports import export
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -62,6 +63,21 @@ def test_json_gives_events_on_stdout_and_quiet_leaves_stderr_empty(capsys: Any) 
     assert done["classes"] == ["disc", "square", "triangle"]
     assert done["sha256"] == open_dataset("d").sha256
     assert 0 < done["rounding_iou_least"] <= done["rounding_iou_mean"] <= 1
+
+
+def test_labels_that_rounding_spoils_are_warned_of_also_when_quiet(capsys: Any) -> None:
+    code, _, err = run(capsys, "import", "shapes", "--width", "24", "--height", "12", "--out", "d", "--quiet")
+    assert code == 0
+    assert err.startswith("Warning: rounded to whole pixels of 24 x 12, boxes have a mean IoU of only 0.")
+    assert "larger pictures, by --width and --height" in err
+
+
+def test_boxes_that_need_no_rounding_name_no_least_one(capsys: Any) -> None:
+    export(generate(DatasetSpec.letters(n=9), "letters", workers=1), "coco", "whole", workers=1)
+    code, _, err = run(capsys, "import", "whole", "--out", "d")
+    assert code == 0
+    assert "Every box is exactly what was annotated" in err
+    assert "least" not in err
 
 
 def test_what_is_left_out_is_counted_by_kind(capsys: Any) -> None:

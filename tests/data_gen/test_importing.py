@@ -340,7 +340,7 @@ FAULTS = [
     (a_cut_jpeg, "damaged picture", "damaged"),
     (a_bomb, "too many pixels", "at most"),
     (reaching_out_of_its_file, "box outside the picture", "40x30"),
-    (leading_nowhere, "missing file", "no such file"),
+    (leading_nowhere, "missing file", "a name that no file in "),
     (several, "several objects", "3 objects"),
 ]
 

@@ -52,9 +52,9 @@ class Coco(Format):
         for split in source.splits:
             yield f"annotations/instances_{split}.json", _instances(source, split, texts)
 
-    def reading(self, folder: Path) -> str:
+    def reading(self, folder: Path, source: Source) -> str:
         """By pycocotools."""
-        return f"pycocotools.coco.COCO('{folder}/annotations/instances_train.json')"
+        return f"pycocotools.coco.COCO('{folder}/annotations/instances_{source.pieces[0].split}.json')"
 
 
 def _instances(source: Source, split: str, texts: Texts) -> Iterator[str]:

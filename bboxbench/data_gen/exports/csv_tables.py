@@ -44,7 +44,7 @@ class CsvTables(Format):
         yield "classes.csv", [_csv([[name, place] for place, name in enumerate(source.classes)])]
         yield "boxes.csv", _with_header(source, texts)
 
-    def reading(self, folder: Path) -> str:
+    def reading(self, folder: Path, source: Source) -> str:
         """By pandas; a class may be called 1 or NA."""
         return f"pandas.read_csv('{folder}/boxes.csv', dtype={{'class': str}}, keep_default_na=False)"
 

@@ -155,6 +155,7 @@ def _write_all(
     done = 0
     contents: dict[int, dict[str, Any]] = {}
     task = f"{__name__}:write_piece"
+    workers = min(workers, max(1, len(source.pieces) // form.pieces_a_process))
     results = map_shards(task, context, range(len(source.pieces)), workers)
     try:
         for number, content in results:

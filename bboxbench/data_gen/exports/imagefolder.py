@@ -51,9 +51,10 @@ class ImageFolder(Format):
             yield f"{split}/metadata.jsonl", texts(split, "metadata")
         yield "README.md", [_card(source)]
 
-    def reading(self, folder: Path) -> str:
-        """By ``datasets``."""
-        return f"datasets.load_dataset('imagefolder', data_dir='{folder}')"
+    def reading(self, folder: Path, source: Source) -> str:
+        """By ``datasets``; without the card's features its classes would be numbers."""
+        features = f"datasets.info.DatasetInfosDict.from_directory('{folder}')['default'].features"
+        return f"datasets.load_dataset('imagefolder', data_dir='{folder}', features={features})"
 
 
 def _mask_name(picture: str) -> str:

@@ -21,10 +21,12 @@ class Format(ABC):
     Attributes:
         name: as it is typed.
         title: as its users call it.
+        pieces_a_process: so many pieces are worth the start of another process.
     """
 
     name: str
     title: str
+    pieces_a_process: int = 1
 
     @abstractmethod
     def picture_folder(self, split: str) -> str:
@@ -52,5 +54,5 @@ class Format(ABC):
         """Path and content, part by part, of every file that is about all pieces."""
 
     @abstractmethod
-    def reading(self, folder: Path) -> str:
-        """How its users open it, in a line."""
+    def reading(self, folder: Path, source: Source) -> str:
+        """How its users open what lies in ``folder``, in a line: the first split that has pictures, where it is one."""

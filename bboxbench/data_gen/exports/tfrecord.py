@@ -26,6 +26,7 @@ class TfRecord(Format):
 
     name = "tfrecord"
     title = "TFRecord"
+    pieces_a_process = 8
 
     def picture_folder(self, split: str) -> str:
         """The export's own: pictures are inside the records."""
@@ -62,9 +63,9 @@ class TfRecord(Format):
         ]
         yield "label_map.pbtxt", items
 
-    def reading(self, folder: Path) -> str:
+    def reading(self, folder: Path, source: Source) -> str:
         """By tf.data."""
-        return f"tf.data.TFRecordDataset(tf.io.gfile.glob('{folder}/train-*{SUFFIX}'))"
+        return f"tf.data.TFRecordDataset(tf.io.gfile.glob('{folder}/{source.pieces[0].split}-*{SUFFIX}'))"
 
 
 def _example(train: Any, source: Source, sample: Sample) -> Any:

@@ -58,9 +58,10 @@ class PascalVoc(Format):
                 yield f"ImageSets/{kind}/{name}.txt", _chained(chosen, texts)
         yield "labels.txt", ["\n".join(source.classes) + "\n"]
 
-    def reading(self, folder: Path) -> str:
+    def reading(self, folder: Path, source: Source) -> str:
         """By any XML parser."""
-        return f"xml.etree.ElementTree.parse('{folder}/Annotations/00000000.xml'); corners count from 1, inclusive"
+        first = f"{folder}/Annotations/{_stem(picture_name(source.pieces[0].rows.start))}.xml"
+        return f"xml.etree.ElementTree.parse('{first}'); corners count from 1, inclusive"
 
 
 def _chained(splits: list[str], texts: Texts) -> Iterator[str]:

@@ -57,7 +57,7 @@ class Yolo(Format):
         lines += [f"  {place}: {yaml_text(name)}" for place, name in enumerate(source.classes)]
         yield "data.yaml", ["\n".join(lines) + "\n"]
 
-    def reading(self, folder: Path) -> str:
+    def reading(self, folder: Path, source: Source) -> str:
         """By Ultralytics' command."""
         return f"yolo detect train data={folder}/data.yaml"
 
