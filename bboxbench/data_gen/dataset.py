@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.boxes import relative_boxes
-from bboxbench.data_gen.attributes import sample_of
+from bboxbench.data_gen.attributes import columns_of, sample_of
+from bboxbench.data_gen.bounds import boxes_outside, impossible
 from bboxbench.data_gen.classes import class_names
 from bboxbench.data_gen.colours import luma_of_images
 from bboxbench.data_gen.imported import AnySpec
@@ -95,7 +96,8 @@ class Dataset:
         """Pictures of a split: uint8 RGB (n, height, width, 3), 60 kB each.
 
         Raises:
-            InputError: a shard is missing, damaged or not the one the manifest lists; it is named.
+            InputError: a shard is missing, damaged, not the one the manifest lists, or holds what the spec has not; it
+                is named.
         """
         return self._gather(split, "images", (self.spec.height, self.spec.width, 3), np.uint8)
 
@@ -108,7 +110,7 @@ class Dataset:
         return self._gather(split, "images", (self.spec.height, self.spec.width), np.uint8, luma_of_images)
 
     def boxes(self, split: str) -> npt.NDArray[np.int16]:
-        """Boxes of a split: int16 (n, 4), xmin, ymin, xmax, ymax in pixel edges, half-open.
+        """Boxes of a split: int16 (n, 4), xmin, ymin, xmax, ymax in pixel edges, half-open, all inside their pictures.
 
         Raises:
             InputError: as `images`.
@@ -142,15 +144,7 @@ class Dataset:
             number, row = divmod(index, SHARD_ROWS)
             if number != held:
                 held, arrays = number, self._verified(number, None)
-            try:
-                sample = sample_of(self.spec, arrays, row, index)
-            except (IndexError, OverflowError, ValueError) as error:
-                raise InputError(
-                    f"The shard {self.folder / shard_file(number)} holds what the spec in {MANIFEST} has not, at "
-                    f"sample {index} ({error}); one of the two was changed. "
-                    f"Restore it: {finish_command(self.spec, self.folder)}"
-                ) from error
-            yield sample
+            yield sample_of(self.spec, arrays, row, index)
 
     def tf_dataset(self, split: str, batch_size: int = 100) -> Any:
         """A split as a ``tf.data.Dataset`` of batches like `arrays`, in the order of the indices, not shuffled.
@@ -178,7 +172,8 @@ class Dataset:
         """``boxes.csv`` as a frame, a row a sample.
 
         Raises:
-            InputError: the file is missing, may not be read, or is not the one that was written.
+            InputError: the file is missing, may not be read, or is not the one that was written; or it holds what the
+                data set cannot.
         """
         import pandas as pd
 
@@ -194,7 +189,28 @@ class Dataset:
             )
         # The glyph '1' is a string, as is a font or a file of that name, and no glyph means "missing".
         texts = {"glyph": str, "font": str, "file": str}
-        return pd.read_csv(io.BytesIO(content), dtype=texts, keep_default_na=False)
+        try:
+            table = pd.read_csv(io.BytesIO(content), dtype=texts, keep_default_na=False)
+            wrong = self._wrong_in(table)
+        except ValueError as error:
+            wrong = str(error).strip().partition("\n")[0]
+        if wrong:
+            raise InputError(
+                f"{path} holds what the spec in {MANIFEST} has not ({wrong}); one of the two was changed. "
+                f"Restore it: {finish_command(self.spec, self.folder)}"
+            )
+        return table
+
+    def _wrong_in(self, table: pd.DataFrame) -> str:
+        """What a table holds that the data set cannot; empty where there is nothing."""
+        if tuple(table.columns) != columns_of(self.spec) or len(table) != self.n:
+            return f"{len(table)} rows of {','.join(map(str, table.columns))}"
+        boxes = table[["xmin", "ymin", "xmax", "ymax"]].to_numpy(np.int64)
+        for row in np.flatnonzero(boxes_outside(boxes, self.spec.width, self.spec.height)).tolist():
+            return f"sample {row}: the box {tuple(boxes[row].tolist())}"
+        for row in np.flatnonzero(~table["glyph"].isin(self.classes)).tolist():
+            return f"sample {row}: the class {table['glyph'][row]!r}"
+        return ""
 
     def _gather(
         self,
@@ -237,6 +253,12 @@ class Dataset:
                     f"The shard {path} is not the one that was written: its {name} have another hash. "
                     f"Restore it: {finish_command(self.spec, self.folder)}"
                 )
+        for row, what in impossible(self.spec, arrays).items():
+            raise InputError(
+                f"The shard {path} holds what the spec in {MANIFEST} has not, at sample "
+                f"{shard_rows(self.spec, number)[row]} ({what[0]}); one of the two was changed. "
+                f"Restore it: {finish_command(self.spec, self.folder)}"
+            )
         return arrays
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forged_shards import forge, forge_table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -185,3 +188,72 @@ def test_drawing_and_reading_import_nothing_heavy(heavy: str, tiny: Dataset) -> 
 def test_the_classes_are_the_glyphs_in_the_specs_order(tiny: Dataset) -> None:
     assert tiny.classes == tuple(tiny.spec.glyphs)
     assert {sample.glyph for sample in tiny.samples(range(60))} <= set(tiny.classes)
+
+
+def forged_everywhere(folder: Path, change: Callable[[dict[str, np.ndarray]], object]) -> Dataset:
+    """Shard, table and every hash say the same wrong thing."""
+    forge(folder, change)
+    forge_table(folder)
+    return open_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        *((-1, 0, 20, 20), (0, -1, 20, 20), (40, 5, 65, 20), (5, 40, 20, 49), (20, 5, 10, 20), (5, 20, 20, 10)),
+        *((5, 5, 5, 20), (5, 5, 20, 5), (-5, -5, 500, 900), (70, 5, 80, 9)),
+    ],
+    ids=str,
+)
+def test_a_box_that_is_not_inside_its_picture_is_refused_whatever_the_hashes_say(copy: Path, box: tuple[int]) -> None:
+    data = forged_everywhere(copy, lambda arrays: np.copyto(arrays["boxes"][7], box))
+    told = re.escape(str(box))
+    for read in (data.boxes, data.arrays):
+        with pytest.raises(InputError, match=rf"00001\.npz holds .* at sample 1007 \(the box {told} in .* 64x48\)"):
+            read("test")
+    with pytest.raises(InputError, match=rf"00001\.npz holds .* at sample 1007 \(the box {told} in .* 64x48\)"):
+        list(data.samples([1500]))
+    with pytest.raises(InputError, match=rf"boxes\.csv holds .* \(sample 1007: the box {told}\).*Restore it: "):
+        data.table()
+    assert data.images("test").shape[0] == 1150
+
+
+def test_boxes_that_fill_their_picture_or_are_one_pixel_are_read(copy: Path) -> None:
+    boxes = [(0, 0, 64, 48), (0, 0, 1, 1), (63, 47, 64, 48)]
+    data = forged_everywhere(copy, lambda arrays: np.copyto(arrays["boxes"][200:203], boxes))
+    assert data.boxes("test")[50:53].tolist() == [list(box) for box in boxes]
+    assert data.table().loc[1200:1202, ["xmin", "ymin", "xmax", "ymax"]].to_numpy().tolist() == list(map(list, boxes))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("codepoints", ord("1"), r"the codepoint 49, which is none of its glyphs"),
+        ("codepoints", 0x110000, r"the codepoint 1114112, which is none of its glyphs"),
+        ("fonts", 2, r"the font number 2, not from 0 to 1"),
+        ("sizes", 15, r"the size 15, not from 16 to 24"),
+        ("sizes", 25, r"the size 25, not from 16 to 24"),
+    ],
+)
+def test_a_sample_that_its_spec_cannot_have_is_refused_by_name(copy: Path, name: str, value: int, message: str) -> None:
+    forge(copy, lambda arrays: np.copyto(arrays[name][7:8], value))
+    data = open_dataset(copy)
+    with pytest.raises(InputError, match=rf"00001\.npz holds .* at sample 1007 \({message}\).*Restore it: ") as caught:
+        list(data.samples([1007]))
+    assert "\n" not in str(caught.value)
+    assert len(list(data.samples([999]))) == 1
+
+
+def test_a_table_of_another_class_or_another_form_is_refused(copy: Path) -> None:
+    forge(copy, lambda arrays: np.copyto(arrays["codepoints"][7:8], ord("1")))
+    forge_table(copy)
+    with pytest.raises(InputError, match=r"boxes\.csv holds .*\(sample 1007: the class '1'\)"):
+        open_dataset(copy).table()
+    path = copy / "boxes.csv"
+    whole = path.read_text()
+    for text in ("", "a,b\n1,2\n", whole.replace("xmin", "x", 1), whole + whole[-60:], '"' + whole, "1,2\n1,2,3\n"):
+        path.write_text(text)
+        edit(copy, lambda m: m["boxes_csv"].update(sha256=hashlib.sha256(path.read_bytes()).hexdigest()))
+        with pytest.raises(InputError, match=r"boxes\.csv holds .*Restore it: ") as caught:
+            open_dataset(copy).table()
+        assert "\n" not in str(caught.value)
