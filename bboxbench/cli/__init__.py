@@ -11,8 +11,13 @@ import sys
 __all__ = ["main"]
 
 INTERRUPTED = 130
-KEPT = {"train": "what was seen of the network is kept. The same command begins anew."}
-"""What is left of an interrupted command that does not go on where it stopped."""
+BEGINS_ANEW = "the same command begins anew."
+GOES_ON = "what is finished is kept. The same command goes on from here."
+KEPT = {
+    **dict.fromkeys(("generate", "import", "export", "sweep"), GOES_ON),
+    "train": "what was seen of the network is kept. The same command begins anew.",
+}
+"""What is left of an interrupted command that keeps something; all others begin anew."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         from bboxbench.cli.commands import tell_program
 
         command = next((word for word in words if not word.startswith("-")), "")
-        text = f"Interrupted; {KEPT.get(command, 'what is finished is kept. The same command goes on from here.')}"
+        text = f"Interrupted; {KEPT.get(command, BEGINS_ANEW)}"
         tell_program(words, code, text)
         sys.stderr.write(f"{text}\n")
     raise SystemExit(code)
