@@ -14,9 +14,9 @@ ROOT = Path(__file__).parent.parent
 IMAGES, WORK = ROOT / "docs" / "images" / "looking", ROOT / "build" / "looking"
 
 COMMANDS = (
-    "generate --n 4000 --out letters",
+    "generate --n 4000 --out letters-n4000-seed0",
     "generate --preset varied --n 1000 --masks --out varied",
-    "preview letters --worst-contrast --count 6 --columns 3 --histograms --out worst-contrast.png",
+    "preview letters-n4000-seed0 --worst-contrast --count 6 --columns 3 --histograms --out worst-contrast.png",
     "preview varied --masks --index 0,5,7,10,13,14 --columns 3 --histograms --out masks.png",
 )
 PICTURES = {

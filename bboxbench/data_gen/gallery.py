@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,19 +16,20 @@ from bboxbench.data_gen.choosing import Choice, choose, first, named
 from bboxbench.data_gen.colours import BLACK, WHITE, Colour, luma
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.fonts import open_font
-from bboxbench.data_gen.glyph_names import glyph_name
+from bboxbench.data_gen.glyph_names import class_labels, glyph_name
 from bboxbench.data_gen.masks import IGNORED
 from bboxbench.data_gen.samples import Sample
 from bboxbench.errors import InputError, write_errors
 from bboxbench.files import make_folder, write_atomically
 
-__all__ = ["MAX_COUNT", "box_colour", "check_png", "preview", "render_gallery"]
+__all__ = ["MAX_COUNT", "box_colour", "check_png", "held_name", "own_name", "preview", "render_gallery"]
 
 MAX_COUNT = 400
 """Samples on one page, and columns."""
 
 _CELL_WIDTH = 400
-"""Pictures are enlarged by a whole number to about this width, so that a box off by one pixel can be seen."""
+"""Pictures are enlarged by a whole number to about this width, so that a box off by one pixel can be seen; those of
+twice the width or more are made smaller."""
 
 _MARGIN, _GAP, _TITLE, _CAPTION = 24, 20, 44, 26
 _PAPER, _DARK, _FAINT = (255, 255, 255), (30, 30, 30), (125, 125, 125)
@@ -87,15 +88,32 @@ def preview(
         )
     choice = _choice(data, count, order, indices)
     samples = _read(data, choice.indices)
-    title = f"{data.spec.folder_name}: {len(samples):,} of {data.n:,} samples"
-    page = render_gallery(
-        samples, f"{title}, {choice.about}" if choice.about else title, columns, choice.reasons, masks
-    )
+    _, shrink = _enlargement(data.spec.width)
+    size = f"shown at 1/{shrink}" if shrink > 1 else ""
+    title = ", ".join(filter(None, [f"{len(samples):,} of {data.n:,} samples", size, choice.about]))
+    # A page too narrow for its title loses the end of it, which is what the folder's own file says.
+    held = f" ({held_name(data)})" if held_name(data) else ""
+    page = render_gallery(samples, f"{own_name(data)}: {title}{held}", columns, choice.reasons, masks, data.classes)
     stream = io.BytesIO()
     page.save(stream, "PNG", optimize=True)
     make_folder(path.absolute().parent)
     write_atomically(path, stream.getvalue())
     return path
+
+
+def own_name(data: Dataset) -> str:
+    """What a data set's folder is called, wherever it lies."""
+    return data.folder.resolve().name or data.spec.folder_name
+
+
+def held_name(data: Dataset) -> str:
+    """What the folder would be called by default, which says what it holds; "" where it is called so."""
+    return "" if own_name(data) == data.spec.folder_name else data.spec.folder_name
+
+
+def _enlargement(width: int) -> tuple[int, int]:
+    """By how much pictures of that width are enlarged, and made smaller; one of the two is 1."""
+    return max(1, round(_CELL_WIDTH / width)), max(1, width // _CELL_WIDTH)
 
 
 def check_png(path: Path) -> None:
@@ -138,8 +156,9 @@ def render_gallery(
     columns: int | None = None,
     reasons: Sequence[str] = (),
     masks: bool = False,
+    classes: Sequence[str] = (),
 ) -> Image.Image:
-    """Lay samples of one size out on a page, each enlarged, framed by its box, with a caption.
+    """Lay samples of one size out on a page, each enlarged or made smaller, framed by its box, with a caption.
 
     Args:
         samples: one or more.
@@ -147,9 +166,11 @@ def render_gallery(
         columns: pictures side by side; by default as many as make a page about as wide as high.
         reasons: why each sample is there, for its caption; none of them has one by default.
         masks: whether masks are drawn in; all samples must have one.
+        classes: all that there are: of those that look alike, captions give the code points.
     """
     height, width = samples[0].image.shape[:2]
-    scale, shrink = max(1, round(_CELL_WIDTH / width)), max(1, width // _CELL_WIDTH)
+    scale, shrink = _enlargement(width)
+    labels = class_labels(classes, "DejaVuSans-Bold")
     cell = (-(-width // shrink) * scale, -(-height // shrink) * scale + _CAPTION)
     columns = columns or max(1, round(math.sqrt(len(samples) * cell[1] / cell[0] * 1.4)))
     columns = min(columns, len(samples))
@@ -168,7 +189,7 @@ def render_gallery(
         top = _TITLE + place // columns * (cell[1] + _GAP)
         page.paste(_framed(sample, scale, shrink, masks), (left, top))
         reason = reasons[place] if reasons else ""
-        _caption(pen, sample, reason, left, top + cell[1] - _CAPTION // 2, cell[0])
+        _caption(pen, sample, labels, reason, left, top + cell[1] - _CAPTION // 2, cell[0])
     return page
 
 
@@ -210,13 +231,21 @@ def _trace(
             pixels[rows * scale + down, columns * scale + right] = pen
 
 
-def _caption(pen: ImageDraw.ImageDraw, sample: Sample, reason: str, left: int, middle: int, width: int) -> None:
+def _caption(
+    pen: ImageDraw.ImageDraw,
+    sample: Sample,
+    labels: Mapping[str, str],
+    reason: str,
+    left: int,
+    middle: int,
+    width: int,
+) -> None:
     """Index, glyph, why it is there or else its face, and the box at the right end, as far as there is room."""
     bold, plain = open_font("DejaVuSans-Bold", 13), open_font("DejaVuSans", 12)
     box = str(tuple(sample.box.tolist()))
     right = left + width - plain.getlength(box)
     # A long name of a class gives way to the box; what is left of it is at least as long as a letter's.
-    head = f"{sample.index}  {glyph_name(sample.glyph, 'DejaVuSans-Bold')}"
+    head = f"{sample.index}  {labels.get(sample.glyph) or glyph_name(sample.glyph, 'DejaVuSans-Bold')}"
     head = _fitting(head, bold.getlength, max(right - left - 10, min(60.0, width)))
     pen.text((left, middle), head, fill=_DARK, font=bold, anchor="lm")
     start = left + bold.getlength(head) + 10

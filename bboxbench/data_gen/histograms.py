@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bboxbench.data_gen.dataset import Dataset, open_dataset
-from bboxbench.data_gen.gallery import check_png
-from bboxbench.data_gen.glyph_names import glyph_name, shortened
+from bboxbench.data_gen.gallery import check_png, held_name, own_name
+from bboxbench.data_gen.glyph_names import class_labels, glyph_name, shortened
 from bboxbench.data_gen.summary import MEASURES, class_counts, measured, value_counts, written
 from bboxbench.figure_style import INK, MUTED, in_style, style
 from bboxbench.files import make_folder, write_atomically
@@ -64,7 +64,8 @@ def write_histograms(dataset: Dataset | Path | str, path: Path | str) -> Path:
     path = Path(path)
     check_png(path)
     data = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
-    figure = histograms(data.table(), data.spec.width, data.spec.height, data.classes, data.spec.folder_name)
+    spec = data.spec
+    figure = histograms(data.table(), spec.width, spec.height, data.classes, own_name(data), held_name(data))
     content = io.BytesIO()
     with style():
         # No version of matplotlib inside: the same figure is the same file.
@@ -76,7 +77,12 @@ def write_histograms(dataset: Dataset | Path | str, path: Path | str) -> Path:
 
 @in_style
 def histograms(
-    table: pd.DataFrame, width: int, height: int, classes: Sequence[str] | None = None, title: str = ""
+    table: pd.DataFrame,
+    width: int,
+    height: int,
+    classes: Sequence[str] | None = None,
+    title: str = "",
+    about: str = "",
 ) -> Figure:
     """A panel for each thing that is recorded of the samples and is not the same for all, and one of all classes.
 
@@ -86,6 +92,7 @@ def histograms(
         height: of the pictures, in pixels.
         classes: all that there are, in order; by default those that occur, in the order of their names.
         title: of the figure.
+        about: what the samples are of, in a few words, for the line below it.
     """
     from matplotlib.figure import Figure
 
@@ -99,9 +106,9 @@ def histograms(
     tall = TITLE + rows * (ROW + BELOW) + below.height
     figure = Figure(figsize=(WIDTH, tall))
     figure.text(0.3 / WIDTH, 1 - 0.2 / tall, title, fontsize=12, fontweight="bold", va="top")
-    figure.text(
-        0.3 / WIDTH, 1 - 0.42 / tall, f"{len(table):,} sample{'s' if len(table) > 1 else ''}", color=MUTED, va="top"
-    )
+    number = f"{len(table):,} sample{'s' if len(table) > 1 else ''}"
+    said = f"{number} of {about}" if about else number
+    figure.text(0.3 / WIDTH, 1 - 0.42 / tall, said, color=MUTED, va="top")
 
     def axes(left: float, top: float, across: float, down: float) -> Axes:
         return figure.add_axes((left / WIDTH, 1 - (top + down) / tall, across / WIDTH, down / tall))
@@ -111,23 +118,41 @@ def histograms(
     scale = min(across / width, ROW / height)
     _places(axes(LEFT, first, width * scale, height * scale), table, width, height)
     for place, panel in enumerate(panels, start=wide):
-        row, number = divmod(place, COLUMNS)
-        panel(axes(LEFT + number * (column + GAP), first + row * (ROW + BELOW), column, ROW))
+        row, start = divmod(place, COLUMNS)
+        # The last panel may have the rest of its row.
+        span = COLUMNS - start if panel.names and place == len(panels) + wide - 1 else 1
+        parts = min(span, -(-panel.names // NAMES)) or 1
+        part = (span * (column + GAP) - parts * GAP) / parts
+        left, top = LEFT + start * (column + GAP), first + row * (ROW + BELOW)
+        panel.draw([axes(left + number * (part + GAP), top, part, ROW) for number in range(parts)])
     below.draw(axes, first + rows * (ROW + BELOW))
     return figure
 
 
-def _panels(table: pd.DataFrame) -> list[Callable[[Axes], None]]:
+@dataclass(frozen=True)
+class _Panel:
+    """One thing of all samples.
+
+    Attributes:
+        draw: draws it side by side in as many axes as it is given.
+        names: bars with a name, which can use as much room as there is; 0 where it is drawn in one of its own.
+    """
+
+    draw: Callable[[Sequence[Axes]], None]
+    names: int = 0
+
+
+def _panels(table: pd.DataFrame) -> list[_Panel]:
     """What draws each panel but the places and the classes."""
     values = {name: each.to_numpy() for name, each in measured(table).items()}
-    found: list[Callable[[Axes], None]] = []
+    found: list[_Panel] = []
     for name, each in values.items():
         if name.startswith("box_") or each.min() < each.max():
-            found.append(partial(_spread, title=MEASURES[name], values=each))
+            found.append(_Panel(partial(_spread, title=MEASURES[name], values=each)))
     for column, words in (("kind", "background"), ("font", "font")):
         counts = value_counts(table, column)
         if len(counts) > 1:
-            found.append(partial(_names, counts=counts, title=f"{words}, samples"))
+            found.append(_Panel(partial(_names, counts=counts, title=f"{words}, samples"), len(counts)))
     return found
 
 
@@ -135,10 +160,11 @@ def _titled(axis: Axes, title: str) -> None:
     axis.set_title(title, fontweight="bold", pad=5)
 
 
-def _spread(axis: Axes, title: str, values: Any) -> None:
+def _spread(axes: Sequence[Axes], title: str, values: Any) -> None:
     """A histogram, its bars on whole numbers where the values are, and a line at the median."""
     from matplotlib.ticker import MaxNLocator
 
+    (axis,) = axes
     _titled(axis, title)
     edges = _edges(values)
     counts, _ = np.histogram(values, edges)
@@ -208,17 +234,21 @@ def _places(axis: Axes, table: pd.DataFrame, width: int, height: int) -> None:
     colour_bar.set_label("boxes", fontsize=7.5, color=MUTED)
 
 
-def _names(axis: Axes, counts: Mapping[str, int], title: str) -> None:
-    """A bar below the other for each name, which stands above it; of many names the most frequent."""
-    _titled(axis, title if len(counts) <= NAMES else f"{title}: {NAMES} of {len(counts):,}")
+def _names(axes: Sequence[Axes], counts: Mapping[str, int], title: str) -> None:
+    """A bar below the other for each name, which stands above it; of more names than fit the most frequent."""
+    room = NAMES * len(axes)
+    _titled(axes[0], title if len(counts) <= room else f"{title}: {room} of {len(counts):,}")
+    shown = list(counts.items())[:room]
+    each = -(-len(shown) // len(axes))
     most = max(counts.values())
-    for place, (name, count) in enumerate(list(counts.items())[:NAMES]):
-        axis.barh(place, count, height=0.3, color=BAR, linewidth=0)
-        label = f"{glyph_name(shortened(name, 2 * NAME_LENGTH))}  {count:,}"
-        axis.text(0, place - 0.22, label, ha="left", va="bottom", fontsize=7.5, parse_math=False)
-    axis.set_ylim(NAMES - 0.7, -0.7)
-    axis.set_xlim(0, most)
-    axis.set_axis_off()
+    for number, axis in enumerate(axes):
+        for place, (name, count) in enumerate(shown[number * each : (number + 1) * each]):
+            axis.barh(place, count, height=0.3, color=BAR, linewidth=0)
+            label = f"{glyph_name(shortened(name, 2 * NAME_LENGTH))}  {count:,}"
+            axis.text(0, place - 0.22, label, ha="left", va="bottom", fontsize=7.5, parse_math=False)
+        axis.set_ylim(NAMES - 0.7, -0.7)
+        axis.set_xlim(0, most)
+        axis.set_axis_off()
 
 
 def _bars_across(axis: Axes, shown: Sequence[tuple[str, int]], most: int, rows: int) -> None:
@@ -251,11 +281,11 @@ def _class_panel(counts: Mapping[str, int]) -> _ClassPanel:
 
 def _letters(counts: Sequence[tuple[str, int]]) -> _ClassPanel:
     """A bar a character, side by side, in as many lines as that takes; all to one scale."""
-    names = [glyph_name(name) for name, _ in counts]
+    labels = class_labels(name for name, _ in counts)
+    names = [labels[name] for name, _ in counts]
     lines = -(-len(counts) // LETTERS_A_LINE)
     a_line = -(-len(counts) // lines)
-    upright = all(len(name) == 1 for name in names)
-    line, under = 0.85, 0.3 if upright else 0.65
+    line, under = 0.85, 0.3 if all(len(name) == 1 for name in names) else 0.65
     room = WIDTH - LEFT - RIGHT
     across = min(room, a_line * room / 40)
     most = max(count for _, count in counts)
@@ -270,13 +300,10 @@ def _letters(counts: Sequence[tuple[str, int]]) -> _ClassPanel:
             axis.bar(range(len(heights)), heights, 0.8, color=BAR, linewidth=0)
             axis.set_xlim(-0.6, a_line - 0.4)
             _count_axis(axis, most)
-            axis.set_xticks(
-                range(len(heights)),
-                names[mine],
-                fontsize=8.5 if upright else 7,
-                rotation=0 if upright else 90,
-                parse_math=False,
-            )
+            axis.set_xticks(range(len(heights)), names[mine], fontsize=8.5, parse_math=False)
+            for tick in axis.get_xticklabels():
+                if len(tick.get_text()) > 1:
+                    tick.set(rotation=90, fontsize=7)
 
     return _ClassPanel(lines * (line + under) + 0.45, draw)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bboxbench.data_gen.glyph_names import glyph_name, shortened
+from bboxbench.data_gen.glyph_names import class_labels, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,14 +147,15 @@ def value_counts(table: pd.DataFrame, column: str) -> dict[str, int]:
 
 
 def _classes_in_words(classes: Mapping[str, int]) -> str:
+    labels = class_labels(classes)
     if len(classes) == 1:
-        return f"1: {_class_name(next(iter(classes)))}"
+        return f"1: {_class_name(next(iter(classes)), labels)}"
     fewest, most = min(classes, key=classes.__getitem__), max(classes, key=classes.__getitem__)
     if classes[fewest] == classes[most]:
         return f"{len(classes):,}, each {classes[most]:,} times"
     return (
         f"{len(classes):,}, each {classes[fewest]:,} to {classes[most]:,} times; "
-        f"fewest {_class_name(fewest)}, most {_class_name(most)}"
+        f"fewest {_class_name(fewest, labels)}, most {_class_name(most, labels)}"
     )
 
 
@@ -166,8 +167,8 @@ def _shares(counts: Mapping[str, int], n: int) -> str:
     return f"{named}{more}"
 
 
-def _class_name(glyph: str) -> str:
-    return shortened(glyph_name(glyph), 16)
+def _class_name(name: str, labels: Mapping[str, str]) -> str:
+    return shortened(labels[name], 16)
 
 
 def _percent(share: float) -> str:

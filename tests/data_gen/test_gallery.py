@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from bboxbench.boxes import mask_to_box
-from bboxbench.data_gen import Dataset, DatasetSpec, Sample, draw_sample, generate, preview
+from bboxbench.data_gen import Dataset, DatasetSpec, Sample, draw_sample, gallery, generate, preview
 from bboxbench.data_gen.gallery import _framed, _read, _standing_out, box_colour, render_gallery
+from bboxbench.data_gen.glyph_names import class_labels
 from bboxbench.errors import InputError
 
 
@@ -99,6 +100,49 @@ def test_the_pen_stands_out_from_what_is_under_the_frame() -> None:
     for grey in (0, 128, 255):
         pen = _standing_out([(grey, grey, grey)] * 10)
         assert np.abs(np.array(pen) - grey).max() >= 120
+
+
+def titles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Titles of the pages that `preview` makes from now on."""
+    found: list[str] = []
+
+    def noted(samples, title, *more):
+        found.append(title)
+        return render_gallery(samples, title, *more)
+
+    monkeypatch.setattr(gallery, "render_gallery", noted)
+    return found
+
+
+def test_a_page_bears_the_name_of_its_folder_then_what_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = titles(monkeypatch)
+    spec = DatasetSpec.letters(n=2)
+    for name in (spec.folder_name, "mine"):
+        data = generate(spec, tmp_path / name, workers=1)
+        preview(data, tmp_path / "page.png")
+    monkeypatch.chdir(tmp_path / "mine")
+    preview(".", tmp_path / "page.png")
+    assert found[:2] == ["letters-n2-seed0: 2 of 2 samples", "mine: 2 of 2 samples (letters-n2-seed0)"]
+    assert found[2] == found[1]
+
+
+def test_a_page_says_by_how_much_its_pictures_are_made_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = titles(monkeypatch)
+    for width in (799, 800, 1300):
+        preview(generate(DatasetSpec.letters(n=1, width=width), tmp_path / f"{width}", workers=1), tmp_path / "a.png")
+    assert ["shown at" in title for title in found] == [False, True, True]
+    assert ", shown at 1/3" in found[2]
+
+
+def test_captions_of_classes_that_look_alike_give_the_code_point() -> None:
+    alone, among = (
+        np.asarray(render_gallery([imported("\u0391")], "title", classes=classes)) for classes in ("\u0391", "A\u0391")
+    )
+    assert (alone != among).any()
+    assert class_labels("A\u0391B") == {"A": "A U+0041", "\u0391": "\u0391 U+0391", "B": "B"}
+    assert class_labels(["A", "a car", "\u4e00"]) == {"A": "A", "a car": "a car", "\u4e00": "U+4E00"}
 
 
 def test_large_pictures_are_made_smaller() -> None:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from bboxbench.data_gen import Dataset
+from bboxbench.data_gen.glyph_names import class_labels
 from bboxbench.data_gen.histograms import MOST_LETTERS, histograms, write_histograms
 from bboxbench.errors import InputError
 from bboxbench.figure_style import style
@@ -68,7 +69,16 @@ def test_every_class_of_one_character_has_a_bar_and_a_name(count: int, tmp_path:
     with style():
         figure.canvas.draw()
     names = [label.get_text() for axis in figure.axes for label in axis.get_xticklabels()]
-    assert [name for name in names if name in classes] == classes
+    labels = class_labels(classes)
+    assert [name for name in names if name in labels.values()] == [labels[name] for name in classes]
+
+
+def test_all_faces_that_fit_are_shown_on_the_free_width() -> None:
+    faces = [f"face {k:02d}" for k in range(13)]
+    wide = histograms(made_up(26, ["a"], font=faces * 2), 64, 44)
+    assert sum(len(heights(axis)) for axis in wide.axes if any("face" in text.get_text() for text in axis.texts)) == 13
+    narrow = histograms(made_up(26, ["a"], font=faces * 2, blur=np.arange(26) / 2), 64, 44)
+    assert "font, samples: 12 of 13" in [axis.get_title("left") for axis in narrow.axes]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,12 @@ def test_a_class_without_samples_is_counted_as_0() -> None:
     assert ("classes", "2, each 0 to 1 times; fewest B, most A") in fact_rows(found)
 
 
+def test_classes_that_look_alike_are_told_apart_by_their_code_points() -> None:
+    one = [(0, 0, 1, 1)]
+    found = summarise(made_up(one, glyph="\u0391"), WIDTH, HEIGHT, ["A", "\u0391", "\u03a9"])
+    assert ("classes", "3, each 0 to 1 times; fewest A U+0041, most \u0391 U+0391") in fact_rows(found)
+
+
 def test_pictures_that_were_not_drawn_have_neither_size_nor_font_nor_contrast() -> None:
     found = summarise(made_up([(0, 0, 3, 2)] * 2, contrast=""), WIDTH, HEIGHT, ["a class with a long name", "A"])
     assert set(found["measures"]) == {"box_width", "box_height", "box_area"}
