@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import psutil
 from disturbed_sweeps import PATIENCE, left_over
 
@@ -31,7 +32,16 @@ def assert_same_folder(folder: Path, undisturbed: Path) -> None:
     assert left_over(folder) == []
     here, there = content(folder), content(undisturbed)
     assert sorted(here) == sorted(there), sorted(here.keys() ^ there.keys())
-    assert here == there, [name for name in here if here[name] != there[name]]
+    assert here == there, [_difference(name, folder, undisturbed) for name in here if here[name] != there[name]]
+
+
+def _difference(name: str, folder: Path, undisturbed: Path) -> str:
+    """What is not alike: of a shard the arrays, or only how they were packed."""
+    if not name.endswith(".npz"):
+        return name
+    with np.load(folder / name) as one, np.load(undisturbed / name) as other:
+        unlike = [array for array in other.files if not np.array_equal(one[array], other[array])]
+    return f"{name}: {', '.join(unlike) or 'packed otherwise'}"
 
 
 def wait_for_shards(folder: Path, process: subprocess.Popen[str], count: int = 1) -> None:
