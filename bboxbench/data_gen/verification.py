@@ -18,11 +18,13 @@ import numpy.typing as npt
 
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen.attributes import columns_of
-from bboxbench.data_gen.backgrounds import draw_background, mean_colour, picture_without_glyph
+from bboxbench.data_gen.backgrounds import draw_background, mean_colour
+from bboxbench.data_gen.bounds import impossible
 from bboxbench.data_gen.colours import Colour, luma, luma_of_images
 from bboxbench.data_gen.imported import AnySpec, ImportedSpec, misplaced, spec_from_dict
 from bboxbench.data_gen.manifest import TABLE, read_manifest
 from bboxbench.data_gen.masks import IGNORED, differing
+from bboxbench.data_gen.noise import add_noise, sensor_noise
 from bboxbench.data_gen.packing import Arrays, array_sha256
 from bboxbench.data_gen.shards import csv_rows, read_arrays, shard_file, shard_rows
 from bboxbench.data_gen.spec import DatasetSpec
@@ -155,10 +157,14 @@ def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:
     hashes = {array: array_sha256(values) for array, values in arrays.items()}
     problems = []
     inexact = []
+    # Of a box that cannot be, the pixels tell more.
+    cannot = impossible(spec, {array: values for array, values in arrays.items() if array != "boxes"})
+    classes = {} if isinstance(spec, ImportedSpec) else {ord(glyph): 1 + k for k, glyph in enumerate(spec.glyphs)}
     for row, index in enumerate(rows):
         if isinstance(spec, ImportedSpec):
             if wrong := misplaced(spec, arrays, row):
                 inexact.append(index)
+            wrong += [f"recorded {what}" for what in cannot.get(row, ())]
             problems += [f"{name}: sample {index}: {what}" for what in wrong]
             continue
         ink, wrong = _ink(spec, arrays, row, index)
@@ -169,7 +175,8 @@ def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:
             seen = "no box" if box is None else f"the box {box}"
             wrong.insert(0, f"recorded the box {recorded}, the pixels show {seen}")
         if ink is not None and spec.masks:
-            wrong += _masks(arrays, row, ink)
+            wrong += _masks(arrays, row, ink, classes.get(int(arrays["codepoints"][row]), 0))
+        wrong += [f"recorded {what}" for what in cannot.get(row, ())]
         problems += [f"{name}: sample {index}: {what}" for what in wrong]
     try:
         lines = csv_rows(spec, shard, arrays)
@@ -189,32 +196,47 @@ def _ink(spec: DatasetSpec, arrays: Arrays, row: int, index: int) -> tuple[npt.N
     """Where a sample's ink is, by its pixels alone; None where they do not tell. And what is wrong with its colours."""
     image = arrays["images"][row]
     recorded = tuple(arrays["backgrounds"][row].tolist())
+    wrong = []
     ink: npt.NDArray[np.bool_] | None
     if spec.bare:
         ink, background = ink_from_pixels(image)
         darkest = lightest = luma(recorded)
     else:
-        behind = draw_background(spec, index)[1]
-        ink = differing(image, picture_without_glyph(spec, index), spec.ink_threshold)
+        kind, behind = draw_background(spec, index)
+        deviation, noise = sensor_noise(spec, index)
+        ink = differing(image, add_noise(behind, noise), spec.ink_threshold)
         background = mean_colour(behind)
         grey = luma_of_images(behind[np.newaxis])
         darkest, lightest = int(grey.min()), int(grey.max())
-    wrong = []
+        wrong += _other(arrays, row, "kinds", spec.background.index(kind))
+        wrong += _other(arrays, row, "noises", float(np.float32(deviation)))
     if background is not None and background != recorded:
         wrong.append(f"recorded the background {recorded}, the pixels show {background}")
     lightness = luma(tuple(arrays["inks"][row].tolist()))
     contrast = max(darkest - lightness, lightness - lightest, 0)
     if contrast < spec.min_contrast:
         wrong.append(f"contrast {contrast}, expected {spec.min_contrast} or more")
-    return ink, wrong
+    return ink, wrong + _other(arrays, row, "contrasts", contrast)
 
 
-def _masks(arrays: Arrays, row: int, ink: npt.NDArray[np.bool_]) -> list[str]:
-    """What is wrong with a sample's mask and class map."""
+def _other(arrays: Arrays, row: int, name: str, expected: float) -> list[str]:
+    """What is wrong with a number that follows from the seed, where the data set keeps it."""
+    if name not in arrays or arrays[name][row] == expected:
+        return []
+    return [f"recorded {arrays[name][row]} among its {name}, expected {expected:g}"]
+
+
+def _masks(arrays: Arrays, row: int, ink: npt.NDArray[np.bool_], number: int) -> list[str]:
+    """What is wrong with a sample's mask and class map, whose one class besides what is ignored is ``number``.
+
+    Where its glyph has no class, ``number`` is 0, and nothing can be said of that.
+    """
     wrong = []
     if not np.array_equal(arrays["masks"][row], ink):
         wrong.append("its mask is not that of the pixels")
     classes = arrays["class_maps"][row]
-    if not np.array_equal(classes > 0, ink) or len(np.setdiff1d(classes, (0, IGNORED))) > 1:
+    if not np.array_equal(classes > 0, ink):
         wrong.append("its class map does not fit the pixels")
+    elif number and (found := np.setdiff1d(classes, (0, IGNORED)).tolist()) != [number]:
+        wrong.append(f"its class map has the classes {found}, expected [{number}], that of its glyph")
     return wrong
