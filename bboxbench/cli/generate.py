@@ -59,7 +59,13 @@ def generate(
     resume: Annotated[
         # Not checked here: a folder that cannot be read is one that cannot be written, which is another exit code.
         Path | None,
-        option(WHICH, "", "Finish or restore what this folder says it holds.", "DIR", readable=False),
+        option(
+            WHICH,
+            "",
+            "Finish or restore what this folder says it holds, be its pictures and fonts elsewhere now.",
+            "DIR",
+            readable=False,
+        ),
     ] = None,
     glyphs: Annotated[
         list[str] | None,
@@ -158,10 +164,14 @@ def _resumed(folder: Path, out: Path | None, file: Path | None, changes: dict[st
     from bboxbench.data_gen import DatasetSpec
     from bboxbench.data_gen.manifest import intended_spec
 
-    others = {"out": out, "spec": file, **changes}
+    places = {name: changes[name] for name in ("pictures", "fonts") if name in changes}
+    others = {"out": out, "spec": file, **{name: value for name, value in changes.items() if name not in places}}
     if extra := [f"--{name.replace('_', '-')}" for name, value in others.items() if value is not None]:
-        raise InputError(f"Expected --resume alone, since the folder says what it holds. Received {extra[0]}, too.")
-    spec = intended_spec(folder)
+        raise InputError(
+            "Expected --resume alone, since the folder says what it holds, or with the places where its --pictures and "
+            f"--font files are now. Received {extra[0]}, too."
+        )
+    spec = intended_spec(folder).elsewhere(**places)
     spec.check_sources()
     # A reader believes the form of what a folder says; what is to be drawn is checked as if it were typed.
     return DatasetSpec.from_dict(spec.to_dict())

@@ -29,6 +29,10 @@ def verify(
     workers: Annotated[
         int | None, typer.Option(parser=whole_number(1), metavar="N", help="Processes; by default one per usable core.")
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the pictures lie now that were drawn on.", show_default=False),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
 ) -> None:
@@ -47,7 +51,7 @@ def verify(
     dataset = open_dataset(folder)
     start = time.monotonic()
     with console.progress("Checking", dataset.n, "pictures") as ticker:
-        found = check(folder, workers, lambda done, total: ticker.update(done))
+        found = check(folder, workers, lambda done, total: ticker.update(done), pictures)
     seconds = time.monotonic() - start
     for problem in found.problems:
         console.show(problem)

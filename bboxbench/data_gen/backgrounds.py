@@ -143,7 +143,7 @@ def _texture(spec: DatasetSpec, index: int, stream: Iterator[int]) -> Pixels:
 def _pictures(spec: DatasetSpec, index: int, stream: Iterator[int]) -> Pixels:
     """A part of one of the pictures of a folder, its colours pressed together until an ink stands out from all."""
     least, most = _band(spec, stream)
-    part = crop_of(spec.pictures, spec.width, spec.height, stream)
+    part = crop_of(spec.pictures, spec.pictures_sha256, spec.width, spec.height, stream)
     pressed: Pixels = (least + part.astype(np.int32) * (most - least) // 255).astype(np.uint8)
     return pressed
 

@@ -113,7 +113,7 @@ def write_dataset(
 
 
 def _refuse_conflicts(spec: AnySpec, folder: Path) -> None:
-    """Raise unless the folder is missing, empty, or holds ``spec``, finished or not."""
+    """Raise unless the folder is missing, holds ``spec``, finished or not, or holds nothing yet."""
     if not folder.is_dir():
         return
     held = _held_spec(folder)
@@ -124,7 +124,7 @@ def _refuse_conflicts(spec: AnySpec, folder: Path) -> None:
                 f"Expected an empty folder or a data set, but {folder} holds {foreign[0]}"
                 f"{' and more' if len(foreign) > 1 else ''}. Choose another folder with --out."
             )
-    elif held != spec:
+    elif held != spec and not _is_without_shards(folder):
         raise FolderConflict(
             f"{folder} holds another data set: {', '.join(held.differences(spec))}. "
             "Choose another folder with --out, or delete this one."
@@ -141,6 +141,11 @@ def _held_spec(folder: Path) -> AnySpec | None:
         raise
     except InputError as error:
         raise FolderConflict(f"{error} Choose another folder with --out, or delete {folder}.") from error
+
+
+def _is_without_shards(folder: Path) -> bool:
+    """Whether a folder says what it is to hold and nothing of that was drawn: there is nothing to lose in it."""
+    return not (folder / MANIFEST).exists() and not any((folder / "shards").glob("*.npz"))
 
 
 def _is_leftover(name: str) -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from bboxbench.data_gen import spec_checks as checks
 from bboxbench.data_gen.draws import MAX_SEED
-from bboxbench.data_gen.fonts import Face, FontFile
-from bboxbench.data_gen.photographs import pictures_sha256
+from bboxbench.data_gen.fonts import Face, FontFile, font_file
+from bboxbench.data_gen.photographs import check_pictures_are, check_pictures_open
 from bboxbench.data_gen.presets import PRESETS
 from bboxbench.errors import InputError, unknown_name
 
@@ -197,23 +199,49 @@ class DatasetSpec:
         """Make sure that the font files and the pictures are still those that the spec was made with.
 
         Raises:
-            InputError: one is missing or has changed; it is named.
+            InputError: one is missing, has changed or cannot be opened; it is named.
         """
         for file in self.font_files:
             file.check()
         self.check_pictures()
+        if self.pictures:
+            check_pictures_open(self.pictures)
 
     def check_pictures(self) -> None:
-        """`check_sources` for the pictures alone, which are all that is behind the glyphs.
+        """`check_sources` for the pictures alone, which are all that is behind the glyphs, without opening them.
 
         Raises:
             InputError: they are missing or have changed.
         """
-        if "pictures" in self.background and pictures_sha256(self.pictures) != self.pictures_sha256:
-            raise InputError(
-                f"Expected the pictures in {self.pictures} as they were, received others; bring the old ones back, or "
-                "draw into another folder."
-            )
+        if self.pictures:
+            check_pictures_are(self.pictures, self.pictures_sha256)
+
+    def elsewhere(self, pictures: str | Path | None = None, fonts: Sequence[str | Path] = ()) -> DatasetSpec:
+        """The same spec, whose pictures and font files lie in other places now.
+
+        Args:
+            pictures: folder of the pictures.
+            fonts: font files, of any name; each takes the place of the one with its content.
+
+        Raises:
+            InputError: the spec has none, or a font is another. `check_sources` tells whether pictures are.
+        """
+        changes: dict[str, Any] = {}
+        if pictures is not None:
+            if not self.pictures_sha256:
+                raise InputError(f"Expected pictures only for what was drawn on some, received {pictures}.")
+            changes["pictures"] = str(Path(pictures).expanduser().absolute())
+        files = list(self.font_files)
+        for font in fonts:
+            sha256 = font_file(font).sha256
+            if sha256 not in (file.sha256 for file in files):
+                known = ", ".join(f"{file.name} with {file.sha256[:12]}..." for file in files) or "none"
+                raise InputError(
+                    f"Expected a font file that was drawn from ({known}), received {font} with SHA-256 {sha256[:12]}..."
+                )
+            place = str(Path(font).expanduser().absolute())
+            files = [replace(file, path=place) if file.sha256 == sha256 else file for file in files]
+        return replace(self, **changes, font_files=tuple(files), checked=False)
 
     def changed(self, **changes: Any) -> DatasetSpec:
         """A copy with some fields changed, for which what follows from them is found out again."""

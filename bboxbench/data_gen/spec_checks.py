@@ -15,7 +15,7 @@ from bboxbench.data_gen.alphabets import check_characters
 from bboxbench.data_gen.draws import STEPS
 from bboxbench.data_gen.fonts import Face, FontFile, face_name, kept_by_face, named_fonts
 from bboxbench.data_gen.glyphs import check_glyphs, ink_mask
-from bboxbench.data_gen.photographs import pictures_sha256
+from bboxbench.data_gen.photographs import check_pictures_open, pictures_sha256
 from bboxbench.errors import InputError, unknown_name
 
 __all__ = [
@@ -124,13 +124,22 @@ def pictures(folder: Any, content: Any, background: tuple[str, ...]) -> tuple[st
         raise InputError(f"Expected pictures as the name of a folder, received {folder!r} with the hash {content!r}.")
     if "pictures" not in background:
         if folder:
-            raise InputError(f"Expected the background 'pictures' with a folder of them, received {folder} without.")
+            raise InputError(
+                f"Expected pictures only with the background of this name, received {folder} with the background "
+                f'{", ".join(background)}; add --background pictures (in Python background="pictures").'
+            )
         return "", ""
     if not folder:
-        raise InputError("Expected a folder of pictures with the background 'pictures', received none.")
+        raise InputError(
+            "Expected a folder of pictures with the background 'pictures', received none; add --pictures FOLDER (in "
+            'Python pictures="FOLDER").'
+        )
     # Workers and later calls may run elsewhere.
     folder = str(Path(folder).absolute())
-    return folder, content or pictures_sha256(folder)
+    if not content:
+        content = pictures_sha256(folder)
+        check_pictures_open(folder)
+    return folder, content
 
 
 def fonts(value: Any, known: Any) -> tuple[tuple[str, ...], tuple[FontFile, ...]]:

@@ -85,7 +85,10 @@ def _of_another_colour(image: npt.NDArray[np.uint8], colour: Colour) -> npt.NDAr
 
 
 def verify(
-    folder: Path | str, workers: int | None = None, on_progress: Callable[[int, int], None] | None = None
+    folder: Path | str,
+    workers: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    pictures: Path | str | None = None,
 ) -> Verification:
     """Compute every box again from the pixels, every hash from the arrays, and compare ``boxes.csv`` with the shards.
 
@@ -93,6 +96,7 @@ def verify(
         folder: a finished data set.
         workers: processes; all usable cores by default.
         on_progress: called with (samples done, samples in all), first with 0.
+        pictures: where the pictures lie now that were drawn on; by default where they lay then.
 
     Raises:
         InputError: there is no finished data set in the folder, the pictures that were drawn on are not as they were,
@@ -104,7 +108,10 @@ def verify(
     manifest = read_manifest(folder)
     spec = manifest.spec
     if isinstance(spec, DatasetSpec):
+        spec = spec.elsewhere(pictures)
         spec.check_pictures()
+    elif pictures is not None:
+        raise InputError(f"Expected pictures only for what was drawn on some, received {pictures}.")
     report = on_progress or (lambda done, total: None)
     report(0, spec.n)
     exact = 0

@@ -10,7 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from bboxbench.cli import main
 from bboxbench.data_gen import DatasetSpec, open_dataset
@@ -102,7 +104,7 @@ def test_sizes_other_than_the_presets_get_a_folder_of_their_own(capsys) -> None:
         (["--spec", "file"], "Expected TOML in file"),
         (["--resume", "nowhere"], "found nothing"),
         (["--resume", "file"], "found a file"),
-        (["--resume", ".", "--seed", "3"], "--resume alone, since the folder says what it holds. Received --seed"),
+        (["--resume", ".", "--seed", "3"], "--resume alone, since the folder says what it holds, or with"),
         (["--resume", ".", "--out", "d"], "Received --out"),
         (["--resume", "."], "has no dataset.json"),
         (["--sizes", "32..64"], "as 32-64, received '32..64'"),
@@ -289,6 +291,24 @@ def test_going_on_with_another_content_of_a_font_is_refused_by_name(capsys) -> N
     code, _, err = run(capsys, "--resume", "d")
     assert code == 2
     assert "My.ttf as it was" in err
+
+
+def test_fonts_and_pictures_that_moved_are_named_beside_the_folder_that_is_finished(capsys) -> None:
+    shutil.copy(font_path("STIXGeneral"), "My.ttf")
+    Path("pictures").mkdir()
+    Image.fromarray(np.arange(30_000, dtype=np.uint32).reshape(100, 100, 3).astype(np.uint8)).save("pictures/a.png")
+    words = ["--font", "My.ttf", "--background", "pictures", "--pictures", "pictures"]
+    assert run(capsys, "--n", "12", *words, "--out", "d")[0] == 0
+    (Path("d") / "shards/00000.npz").unlink()
+    before = open_dataset("d").sha256
+    Path("My.ttf").rename("Mine.ttf")
+    Path("pictures").rename("elsewhere")
+    code, _, err = run(capsys, "--resume", "d")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "generate --resume DIR --font FILE" in err
+    assert run(capsys, "--resume", "d", "--font", "Mine.ttf", "--pictures", "elsewhere")[0] == 0
+    assert open_dataset("d").sha256 == before
+    assert open_dataset("d").images("test").any()
 
 
 def test_what_a_folder_says_it_is_to_hold_is_checked_as_if_it_were_typed(capsys) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bboxbench.cli import main
 from bboxbench.data_gen import DatasetSpec, generate
@@ -75,3 +76,17 @@ def test_an_unfinished_data_set_is_2_with_the_command_that_finishes_it(capsys, f
     code, _, err = run(capsys, str(folder))
     assert code == 2
     assert f"Finish it: bboxbench generate --resume {folder}" in err
+
+
+def test_pictures_that_moved_are_verified_where_they_are_now(capsys, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)).save(pictures / "a.png")
+    spec = DatasetSpec.letters(n=12, background="pictures", pictures=str(pictures))
+    folder = str(generate(spec, tmp_path / "d", 1).folder)
+    pictures.rename(tmp_path / "moved")
+    code, _, err = run(capsys, folder, "--workers", "1")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "add --pictures FOLDER" in err
+    code, out, _ = run(capsys, folder, "--workers", "1", "--pictures", str(tmp_path / "moved"))
+    assert (code, out) == (0, "12 of 12 boxes exact\n")
