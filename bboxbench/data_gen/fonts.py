@@ -32,6 +32,7 @@ __all__ = [
     "font_file",
     "font_path",
     "font_sha256",
+    "forgotten_with_faces",
     "is_font_path",
     "kept_by_face",
     "named_fonts",
@@ -133,12 +134,17 @@ _CONTENTS: dict[str, str] = {}
 """SHA-256 of the user's own fonts, by path, as they were when last looked at."""
 
 
+def forgotten_with_faces(forget: Callable[[], None]) -> None:
+    """Have a cache's ``forget`` called when the file of a face has changed."""
+    _CACHES.append(forget)
+
+
 def kept_by_face(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """A cache of up to ``most`` results that depend on a face's file; they are forgotten when a file has changed."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         kept = lru_cache(maxsize=most)(function)
-        _CACHES.append(kept.cache_clear)
+        forgotten_with_faces(kept.cache_clear)
         return cast(Callable[P, T], kept)
 
     return decorate
@@ -246,6 +252,11 @@ def named_fonts(
         if font in FONT_NAMES or font in files:
             names.append(str(font))
             continue
+        if isinstance(font, str) and "," in font and all(name.strip() in FONT_NAMES for name in font.split(",")):
+            raise InputError(
+                f"Expected fonts one by one, received {font!r} as one; give --font once for each (in Python "
+                'fonts=("A", "B")).'
+            )
         if not isinstance(font, Path) and not is_font_path(font):
             raise unknown_name("font", font, (*FONT_NAMES, *files))
         file = font_file((folder or Path()) / Path(font).expanduser())

@@ -6,14 +6,23 @@ and the rendered mask is cut to what is in it.
 
 from __future__ import annotations
 
-import sys
+import threading
+from collections import OrderedDict
 
 import numpy as np
 import numpy.typing as npt
 from PIL.Image import DecompressionBombError
 
 from bboxbench.boxes import mask_to_box
-from bboxbench.data_gen.fonts import Face, characters, face_name, kept_by_face, open_font
+from bboxbench.data_gen.fonts import (
+    FONT_NAMES,
+    Face,
+    characters,
+    face_name,
+    forgotten_with_faces,
+    kept_by_face,
+    open_font,
+)
 from bboxbench.errors import InputError
 
 __all__ = ["Mask", "check_glyphs", "ink_mask"]
@@ -52,8 +61,8 @@ def ink_mask(character: str, face: Face, size: int, least: int = 1) -> Mask:
     Raises:
         InputError: it has no ink, as a space.
     """
-    cached = next(cached for largest, cached in _CACHES if size <= largest)
-    return cached(character, face, size, least)
+    kept = _kept_small if size <= _SMALL else _KEPT_LARGE
+    return kept(character, face, size, least)
 
 
 def _ink_mask(character: str, face: Face, size: int, least: int) -> Mask:
@@ -72,10 +81,46 @@ _SMALL = 96
 _kept_render = kept_by_face(4096)(_render)
 """Small glyphs are cut at several coverages, and rendering them is what takes the time."""
 
-_CACHES = tuple(
-    (largest, kept_by_face(count)(_ink_mask)) for largest, count in ((_SMALL, 16384), (256, 4096), (sys.maxsize, 64))
-)
-"""Masks that were asked for, up to each size so many: some 100 MB at most, also of many large glyphs."""
+_kept_small = kept_by_face(16384)(_ink_mask)
+"""By count, which is quicker than by bytes: most have a few kB."""
+
+
+class _KeptByBytes:
+    """Masks of large glyphs that were asked for last, up to so many bytes of them together."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.bytes = 0
+        self._kept: OrderedDict[tuple[str, Face, int, int], Mask] = OrderedDict()
+        self._lock = threading.Lock()
+        forgotten_with_faces(self.forget)
+
+    def __call__(self, character: str, face: Face, size: int, least: int) -> Mask:
+        key = (character, face, size, least)
+        with self._lock:
+            if (found := self._kept.get(key)) is not None:
+                self._kept.move_to_end(key)
+                return found
+        # A copy, since a part would keep the whole.
+        mask = _ink_mask(*key).copy()
+        mask.flags.writeable = False
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = mask
+                self.bytes += mask.nbytes
+            while self.bytes > self.most:
+                self.bytes -= self._kept.popitem(last=False)[1].nbytes
+        return mask
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        with self._lock:
+            self._kept.clear()
+            self.bytes = 0
+
+
+_KEPT_LARGE = _KeptByBytes(100_000_000)
+"""More than the preset `hard` asks for, which is 54 MB."""
 
 
 @kept_by_face(4096)
@@ -100,5 +145,15 @@ def check_glyphs(glyphs: str, face: Face) -> None:
         more = f", and {others} more of the {len(glyphs)}" if others else ""
         raise InputError(
             f"Expected glyphs that the fonts have, received {first!r} (U+{ord(first):04X}), which {face_name(face)} "
-            f"lacks{more}; leave {'them' if others else 'it'} out or choose another font."
+            f"lacks{more}. {_who_has(''.join(missing))}, or leave {'them' if others else 'it'} out."
         )
+
+
+def _who_has(glyphs: str) -> str:
+    """Where characters can be had that a font lacks."""
+    codes = {ord(character) for character in glyphs}
+    what = "it" if len(codes) == 1 else "all of them"
+    # By their tables alone, which are quickly read; what is asked for is checked in full when it is drawn.
+    if having := next((name for name in FONT_NAMES if codes <= characters(name)), None):
+        return f"{having} has {what}: choose that font"
+    return f"No built-in font has {what}: give a font file that does (--font FILE)"

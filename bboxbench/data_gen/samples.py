@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ from bboxbench.data_gen.glyphs import Mask, ink_mask
 from bboxbench.data_gen.masks import class_map, differing
 from bboxbench.data_gen.noise import add_noise, sensor_noise
 from bboxbench.data_gen.spec import DatasetSpec
-from bboxbench.data_gen.transforms import Transform, blurred, transformed
+from bboxbench.data_gen.transforms import SEEN, Transform, blurred, transformed
 from bboxbench.errors import InputError
 
 __all__ = ["Sample", "blend_table", "draw_letter", "draw_sample", "least_coverage", "paint_sample"]
@@ -34,9 +35,6 @@ Image = npt.NDArray[np.uint8]
 
 _ATTEMPTS = 200
 """Transforms that are tried until the glyph fits its picture and can be seen."""
-
-_SEEN = 128
-"""Coverage that some pixel of a blurred glyph must reach: so half of the contrast is left."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,13 +194,18 @@ def _paint_varied(
     white = spec.background == ("white",)
     ink = BLACK if white else contrasting_ink(stream, darkest, lightest, spec.min_contrast)
     without = add_noise(behind, noise)
+    rejected: Counter[str] = Counter()
     for _ in range(_ATTEMPTS):
         transform, blur = _drawn_transform(spec, stream), between(0, spec.blur, next(stream))
         across, down = next(stream), next(stream)
         sharp = transformed(character, face, size, transform) if spec.moved else ink_mask(character, face, size)
         coverage = blurred(sharp, blur)
         height, width = coverage.shape
-        if width > spec.width or height > spec.height or not coverage.size or coverage.max() < _SEEN:
+        if width > spec.width or height > spec.height:
+            rejected["large"] += 1
+            continue
+        if not coverage.size or coverage.max() < SEEN:
+            rejected["faint"] += 1
             continue
         xmin, ymin = below(spec.width - width + 1, across), below(spec.height - height + 1, down)
         window = slice(ymin, ymin + height), slice(xmin, xmin + width)
@@ -212,6 +215,7 @@ def _paint_varied(
         seen = differing(canvas[window], without[window], spec.ink_threshold)
         box = mask_to_box(seen)
         if box is None:
+            rejected["hidden"] += 1
             continue
         masks = _masks(spec, glyph, seen, coverage, (xmin, ymin)) if spec.masks else (None, None)
         return Sample(
@@ -233,10 +237,26 @@ def _paint_varied(
             deviation,
             *masks,
         )
-    raise InputError(
-        f"Expected glyphs that fit pictures of {spec.width}x{spec.height} and can be seen, received {character!r} in "
-        f"{spec.fonts[font]} at {size} px, which did not in {_ATTEMPTS} transforms; choose other sizes, or less of "
-        "rotation, scale, shear and blur."
+    raise _undrawable(spec, f"{character!r} in {spec.fonts[font]} at {size} px", rejected)
+
+
+_REMEDIES = {
+    "large": "did not fit pictures of {width}x{height}; choose smaller sizes or larger pictures, or less of rotation, "
+    "scale, shear and blur",
+    "faint": "had no pixel that is covered by half; choose larger sizes, a larger scale, or less blur",
+    "hidden": "changed no pixel by the ink_threshold of {ink_threshold} levels; choose a lower ink_threshold, more "
+    "min_contrast, larger sizes, or less noise and blur",
+}
+"""What is wrong with a glyph that was drawn in vain, and what helps."""
+
+
+def _undrawable(spec: DatasetSpec, what: str, rejected: Counter[str]) -> InputError:
+    """The error for a glyph of which no transform will do, by what most of them failed at."""
+    values = {name: getattr(spec, name) for name in ("width", "height", "ink_threshold")}
+    said = [f"{count} times it {_REMEDIES[reason].format(**values)}" for reason, count in rejected.most_common()]
+    return InputError(
+        f"Expected glyphs that fit their pictures and can be seen, received {what}, which did not in {_ATTEMPTS} "
+        f"transforms: {'. '.join(said)}."
     )
 
 

@@ -16,7 +16,10 @@ from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen.fonts import Face
 from bboxbench.data_gen.glyphs import Mask, ink_mask
 
-__all__ = ["Transform", "blurred", "transformed"]
+__all__ = ["SEEN", "Transform", "blurred", "transformed"]
+
+SEEN = 128
+"""Coverage that some pixel of a moved or blurred glyph must reach to be drawn: so half of the contrast is left."""
 
 OVERSAMPLING = 4
 """Steps of the fine grid to a pixel."""

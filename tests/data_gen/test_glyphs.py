@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from bboxbench.boxes import mask_to_box
-from bboxbench.data_gen import DatasetSpec, fonts
+from bboxbench.data_gen import DatasetSpec, fonts, glyphs
 from bboxbench.data_gen.fonts import FONT_NAMES, font_path, open_font
 from bboxbench.data_gen.glyphs import check_glyphs, ink_mask
 from bboxbench.errors import InputError
@@ -111,3 +111,31 @@ def test_finding_the_fonts_does_not_import_matplotlib() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
     assert font_path("DejaVuSans").name == "DejaVuSans.ttf"
+
+
+def test_what_is_kept_of_large_glyphs_is_bounded_by_its_bytes() -> None:
+    kept = glyphs._KeptByBytes(1_500_000)
+    held = [kept(character, "DejaVuSansMono-Bold", 1024, 1) for character in "ABCDEFGHIJ"]
+    assert sum(mask.nbytes for mask in held) > 2 * kept.most
+    assert 0 < kept.bytes <= kept.most
+    assert kept("J", "DejaVuSansMono-Bold", 1024, 1) is held[-1]
+    again = kept("A", "DejaVuSansMono-Bold", 1024, 1)
+    assert again is not held[0]
+    np.testing.assert_array_equal(again, held[0])
+    assert not again.flags.writeable
+    # One that is larger than all the room is drawn and not kept.
+    assert glyphs._KeptByBytes(1000)("A", "DejaVuSans", 400, 1).nbytes > 1000
+    kept.forget()
+    assert kept.bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("characters", "said"),
+    [
+        ("\u2603", "DejaVuSans has it: choose that font, or leave it out"),
+        ("\u4e2d\u6587", r"No built-in font has all of them: give a font file that does \(--font FILE\)"),
+    ],
+)
+def test_a_glyph_that_a_font_lacks_is_said_to_be_in_another_or_in_none(characters: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        check_glyphs(characters, "STIXGeneral")

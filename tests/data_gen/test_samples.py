@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,3 +222,17 @@ def test_words_are_numpys_own_also_when_two_streams_are_read_in_turns(seed: int,
     key, counter = np.array([seed, purpose], np.uint64), np.array([0, 0, 0, index], np.uint64)
     assert found[::2][:100] == np.random.Philox(key=key, counter=counter).random_raw(100).tolist()
     assert found[1::2] == list(itertools.islice(words(1, 2, 3), 100))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"scale": (3, 3)}, r"200 times it did not fit pictures of 200x100; choose smaller sizes or larger pictures"),
+        ({"scale": (0.1, 0.1), "sizes": (8, 8)}, r"200 times it had no pixel that is covered by half; choose larger"),
+        ({"min_contrast": 1, "ink_threshold": 64}, r"200 times it changed no pixel by the ink_threshold of 64 levels"),
+    ],
+)
+def test_a_glyph_drawn_in_vain_is_told_with_what_it_failed_at(changes: dict[str, Any], said: str) -> None:
+    spec = DatasetSpec.recorded({**DatasetSpec.letters(n=300).to_dict(), **changes})
+    with pytest.raises(InputError, match=said):
+        _ = [draw_sample(spec, index) for index in range(spec.n)]
