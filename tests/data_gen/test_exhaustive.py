@@ -24,6 +24,7 @@ from bboxbench.data_gen.fonts import FONT_NAMES, font_path
 from bboxbench.data_gen.glyphs import ink_mask
 from bboxbench.data_gen.samples import Sample, draw_letter
 from bboxbench.data_gen.transforms import Transform, transformed
+from bboxbench.data_gen.verification import ink_from_pixels
 from bboxbench.errors import InputError
 
 Pixels = npt.NDArray[np.uint8]
@@ -99,8 +100,13 @@ def test_every_glyph_face_and_size_of_the_preset_is_exact_in_a_picture() -> None
     for number, (font, glyph, size) in enumerate(itertools.product(LETTERS.fonts, LETTERS.glyphs, sizes)):
         spec = DatasetSpec.letters(n=1, seed=number, fonts=(font,), glyphs=glyph, sizes=(size, size))
         sample = draw_sample(spec, 0)
+        assert spec.bare
         ink = (sample.image != np.array(sample.background, np.uint8)).any(axis=-1)
         assert rows_and_columns(ink) == tuple(sample.box.tolist()), (font, glyph, size)
+        # As `verify` looks, which is not told the background.
+        seen, background = ink_from_pixels(sample.image)
+        np.testing.assert_array_equal(seen, ink)
+        assert background == sample.background
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, generate, open_dataset
+from bboxbench.data_gen.fonts import font_path
 from bboxbench.data_gen.packing import pack
 from bboxbench.data_gen.shards import draw_shard, read_arrays
 from bboxbench.data_gen.workers import map_shards, usable_cores
@@ -38,6 +41,26 @@ def test_the_folder_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> 
     one, two, seven = (generate(spec, tmp_path / str(workers), workers=workers).folder for workers in (1, 2, 7))
     assert content(one) == content(two)
     assert content(one) == content(seven)
+
+
+def test_the_manifest_has_the_hashes_of_the_files_that_it_names(tmp_path: Path) -> None:
+    own = Path(shutil.copy(font_path("DejaVuSerif"), tmp_path / "Mine.ttf"))
+    fonts = ("DejaVuSans", "STIXGeneral", str(own))
+    spec = DatasetSpec.letters(n=1200, fonts=fonts, width=64, height=48, sizes=(16, 24))
+    folder = generate(spec, tmp_path / "data", workers=1).folder
+    manifest = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+
+    def sha256(path: Path) -> str:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    files = [font_path("DejaVuSans"), font_path("STIXGeneral"), own]
+    expected = zip(("DejaVuSans", "STIXGeneral", "Mine"), files, strict=True)
+    listed = [(font["name"], font["file"], font["sha256"]) for font in manifest["fonts"]]
+    assert listed == [(name, path.name, sha256(path)) for name, path in expected]
+    assert manifest["boxes_csv"] == {"file": "boxes.csv", "sha256": sha256(folder / "boxes.csv")}
+    assert [shard["file_sha256"] for shard in manifest["shards"]] == [
+        sha256(folder / shard["file"]) for shard in manifest["shards"]
+    ]
 
 
 def test_progress_counts_samples_from_none_to_all(tiny_spec: DatasetSpec, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen import DatasetSpec, draw_sample
+from bboxbench.data_gen.backgrounds import draw_background
 from bboxbench.data_gen.colours import luma, luma_of_images
 from bboxbench.data_gen.draws import MAX_SEED, below, words
 from bboxbench.data_gen.glyphs import ink_mask
@@ -83,6 +84,18 @@ def test_the_least_coverage_that_is_seen_is_where_blending_leaves_the_background
 def test_a_letter_in_the_colour_of_its_background_is_refused() -> None:
     with pytest.raises(InputError, match="draws nothing"):
         draw_letter("A", "DejaVuSans", 40, (9, 9, 9), (9, 9, 9))
+
+
+@pytest.mark.parametrize("preset", ["varied", "hard"])
+def test_the_colour_behind_a_glyph_is_the_mean_of_its_background(preset: str) -> None:
+    spec = DatasetSpec(preset=preset, n=40)
+    kinds = set()
+    for index in range(spec.n):
+        kind, behind = draw_background(spec, index)
+        mean = behind.reshape(-1, 3).astype(float).mean(axis=0)
+        assert np.abs(np.array(draw_sample(spec, index).background) - mean).max() <= 0.5
+        kinds.add(kind)
+    assert kinds == set(spec.background)
 
 
 def test_positions_are_uniform_over_all_places_where_the_ink_fits() -> None:

@@ -114,12 +114,28 @@ def moved(arrays: Arrays) -> None:
     arrays["images"][ROW] = np.roll(arrays["images"][ROW], 1, axis=1)
 
 
+def no_contrast(arrays: Arrays) -> None:
+    """The ink is the colour behind it, and says so."""
+    arrays["inks"][ROW] = arrays["backgrounds"][ROW]
+    if "contrasts" in arrays:
+        arrays["contrasts"][ROW] = 0
+
+
 def a_mask_pixel(arrays: Arrays) -> None:
     arrays["masks"][ROW][outside(arrays)] ^= 1
 
 
 def a_class_pixel(arrays: Arrays) -> None:
     arrays["class_maps"][ROW][outside(arrays)] = 7
+
+
+def an_ignored_pixel(arrays: Arrays) -> None:
+    arrays["class_maps"][ROW][outside(arrays)] = 255
+
+
+def a_pixel_left_out(arrays: Arrays) -> None:
+    classes = arrays["class_maps"][ROW]
+    classes[tuple(np.argwhere(classes == 255)[0])] = 0
 
 
 def another_class_inside(arrays: Arrays) -> None:
@@ -146,7 +162,7 @@ SEEN_IN_PIXELS: dict[str, Callable[[Arrays], object]] = {
     "two boxes swapped": swapped("boxes"),
     "two samples swapped": swapped("images", "boxes"),
     "the colour behind": off("backgrounds", 3, 1),
-    "ink of no contrast": lambda arrays: np.copyto(arrays["inks"][ROW], arrays["backgrounds"][ROW]),
+    "ink of no contrast": no_contrast,
 }  # fmt: skip
 """What the pixels tell, whatever hashes and table say."""
 
@@ -156,6 +172,8 @@ SEEN_IN_MASKS: dict[str, Callable[[Arrays], object]] = {
     "no mask": lambda arrays: np.copyto(arrays["masks"][ROW], 0),
     "two masks swapped": swapped("masks"),
     "a pixel of the class map": a_class_pixel,
+    "a pixel ignored outside": an_ignored_pixel,
+    "a pixel left out": a_pixel_left_out,
     "a pixel of another class": another_class_inside,
     "all of another class": classes_become(200, 1, 254),
     "all ignored": classes_become(255, 1, 254),
