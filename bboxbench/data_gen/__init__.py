@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+from bboxbench.data_gen.alphabets import parse_glyphs
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.gallery import preview
 from bboxbench.data_gen.generation import generate
 from bboxbench.data_gen.normalisation import normalise, to_grey_levels
 from bboxbench.data_gen.samples import Sample, draw_sample
 from bboxbench.data_gen.spec import DatasetSpec
+from bboxbench.data_gen.spec_file import read_spec
 from bboxbench.data_gen.streaming import stream
 from bboxbench.data_gen.verification import Verification, verify
 
@@ -26,7 +28,9 @@ __all__ = [
     "generate",
     "normalise",
     "open_dataset",
+    "parse_glyphs",
     "preview",
+    "read_spec",
     "stream",
     "to_grey_levels",
     "verify",

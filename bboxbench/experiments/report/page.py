@@ -107,7 +107,7 @@ def render(sweep: RecordedSweep, dataset: Dataset | None = None) -> str:
         "notes": notes,
         "facts": _facts(sweep, cells),
         "commands": provenance.commands(sweep, dataset.spec if dataset else None),
-        "own_code": words.listed(provenance.own_code(sweep)),
+        "where_typed": provenance.where_typed(sweep, dataset.spec if dataset else None),
         "settings": provenance.settings(sweep),
         "environment": provenance.environment(sweep),
         "contents": CONTENTS if cells else CONTENTS[-1:],

@@ -10,11 +10,11 @@ from bboxbench.data_gen.typed import draw_command
 from bboxbench.durations import duration
 from bboxbench.errors import InputError
 from bboxbench.experiments.recorded import RecordedSweep
-from bboxbench.experiments.report.words import count
+from bboxbench.experiments.report.words import count, listed
 from bboxbench.experiments.rules import RULES
 from bboxbench.experiments.spec import SweepSpec
 
-__all__ = ["commands", "environment", "own_code", "place", "settings"]
+__all__ = ["commands", "environment", "place", "settings", "where_typed"]
 
 NAMED = 6
 """So many classes are named, not more."""
@@ -52,10 +52,21 @@ def place(sweep: RecordedSweep) -> str:
     return f"results/{sweep.folder.resolve().name}"
 
 
-def own_code(sweep: RecordedSweep) -> list[str]:
-    """Losses, initializers and networks by import path: what the commands need beside bboxbench."""
-    spec = sweep.manifest["spec"]
-    return [str(name) for name in (*spec["losses"], *spec["initializers"], spec["network"]) if ":" in str(name)]
+def where_typed(sweep: RecordedSweep, pictures: AnySpec | None = None) -> str:
+    """Where the `commands` work: what they need beside bboxbench is code of one's own, and what pictures came from.
+
+    Args:
+        sweep: which one.
+        pictures: as for `commands`.
+    """
+    spec, needed = sweep.manifest["spec"], []
+    if code := [str(name) for name in (*spec["losses"], *spec["initializers"], spec["network"]) if ":" in str(name)]:
+        needed.append(f"the code of {listed(code)}")
+    drawn = pictures or sweep.pictures
+    if isinstance(drawn, ImportedSpec):
+        source = f"in {drawn.source[0]}" if drawn.source else "that were imported"
+        needed.append(f"the pictures and annotations {source}")
+    return f"a folder with {listed(needed)}" if needed else "an empty folder"
 
 
 def _option(name: str, value: Any) -> str:
