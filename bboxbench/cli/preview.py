@@ -63,8 +63,8 @@ def preview(
     """Write a page of samples with their boxes drawn in, and say what the data set holds.
 
     Small pictures are enlarged, so that a box off by a pixel can be seen; those 800 wide or more are made smaller, and
-    the title says how much. Below stand index, letter, face and box, or why it was chosen. The last line on stdout is the
-    page's path; with --histograms, theirs stands before it.
+    the title says how much. Below stand index, letter, face and box, or why it was chosen. The last line on stdout is
+    the page's path; with --histograms, theirs stands before it.
     """
     from bboxbench.data_gen import open_dataset
     from bboxbench.data_gen import preview as draw

@@ -204,7 +204,7 @@ def test_a_sweep_its_report_and_all_that_follows_run_on_imported_pictures(capsys
     assert len(Path("results/shapes/journal.jsonl").read_text().splitlines()) == 1
     assert run(capsys, "report", "results/shapes")[0] == 0
     page = Path("results/shapes/report/index.html").read_text(encoding="utf-8")
-    assert "Typed in a folder with the pictures and annotations in shapes, this makes the sweep again:" in page
+    assert "Typed in a folder with the pictures and annotations in moved, this makes the sweep again:" in page
     assert "bboxbench import moved --width 64 --height 48 --fit pad --seed 0 --out data/shapes" in page
     assert "an object of class " in page
     assert "letter" not in page.replace("letter_box", "").replace("letter-spacing", "")
