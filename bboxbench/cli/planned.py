@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["plan_lines", "plan_values"]
 
+FEW_STEPS = 50
+"""Steps of a run below which how it ended says nothing about its loss."""
+
 
 def plan_values(plan: Plan) -> dict[str, Any]:
     """The plan as a program reads it."""
@@ -52,6 +55,12 @@ def plan_lines(plan: Plan) -> list[str]:
         f"batch {' and '.join(map(str, spec.batch_sizes))}; "
         f"{plan.n_test:,} test pictures; engine {spec.engine}, {_count(plan.threads, 'thread')}",
     ]
+    steps = spec.epochs * -(-plan.n_train // max(spec.batch_sizes))
+    if steps < FEW_STEPS:
+        lines.append(
+            f"  a run may have no more than {_count(steps, 'step')}, too few to tell anything: take more --epochs or "
+            "smaller --batch-sizes"
+        )
     if spec.learning_rates:
         axes["learning_rate"] = spec.learning_rates
     lines += [f"  {n.replace('_', ' ')}: {', '.join(v)}" for n, v in axes.items() if n != "batch_size"]

@@ -47,6 +47,15 @@ def test_every_option_reaches_the_spec(empty_folder: Path, capsys: pytest.Captur
     assert list(empty_folder.iterdir()) == []
 
 
+def test_the_plan_says_when_a_run_has_too_few_steps_to_tell_anything(
+    empty_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*OPTIONS, "--dry-run") == 0
+    assert "too few to tell anything" not in capsys.readouterr().out
+    assert run(*OPTIONS, "--epochs", "1", "--dry-run") == 0
+    assert "a run may have no more than 12 steps, too few to tell anything" in capsys.readouterr().out
+
+
 def test_the_plan_names_what_is_not_usual(empty_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*OPTIONS, "--dry-run") == 0
     out = capsys.readouterr().out
