@@ -55,10 +55,10 @@ def plan_lines(plan: Plan) -> list[str]:
         f"batch {' and '.join(map(str, spec.batch_sizes))}; "
         f"{plan.n_test:,} test pictures; engine {spec.engine}, {_count(plan.threads, 'thread')}",
     ]
-    steps = spec.epochs * -(-plan.n_train // max(spec.batch_sizes))
-    if steps < FEW_STEPS:
+    a_run = spec.epochs * -(-plan.n_train // max(spec.batch_sizes))
+    if a_run < FEW_STEPS:
         lines.append(
-            f"  a run may have no more than {_count(steps, 'step')}, too few to tell anything: take more --epochs or "
+            f"  a run may have no more than {_count(a_run, 'step')}, too few to tell anything: take more --epochs or "
             "smaller --batch-sizes"
         )
     if spec.learning_rates:
