@@ -461,7 +461,7 @@ def no_text(names: Any) -> None:
     [
         ("boxes", moved_box, "its source box comes to"),
         ("images", painted_padding, "mean colour"),
-        ("labels", unknown_label, "make no sense"),
+        ("labels", unknown_label, "recorded the class number 3, not from 0 to "),
         ("source_boxes", no_number, "recorded the source box"),
         ("source_sizes", no_size, "recorded a source of 0x0"),
         ("names", no_text, "make no sense"),
@@ -474,6 +474,16 @@ def test_verify_finds_what_cannot_be_true_even_where_all_hashes_agree(
     rewritten(folder, array, change)
     problems = verify(folder, workers=1).problems
     assert any(said in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize(("array", "change"), [("labels", unknown_label), ("boxes", lambda boxes: boxes.fill(9999))])
+def test_a_class_or_box_that_cannot_be_is_refused_on_reading_even_where_all_hashes_agree(
+    imported: Dataset, tmp_path: Path, array: str, change: Callable[[Any], None]
+) -> None:
+    folder = Path(shutil.copytree(imported.folder, tmp_path / "forged"))
+    rewritten(folder, array, change)
+    with pytest.raises(InputError, match=r"00000\.npz holds .* at sample 0 \(the (class|box) .*Restore it: "):
+        list(open_dataset(folder).samples([1]))
 
 
 def test_what_is_exported_as_coco_comes_back_with_equal_pictures_and_boxes(tiny: Dataset, tmp_path: Path) -> None:
