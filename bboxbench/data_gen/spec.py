@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bboxbench.data_gen import spec_checks as checks
+from bboxbench.data_gen.drawable import check_that_all_can_be_drawn, coverage_needed
 from bboxbench.data_gen.draws import MAX_SEED
 from bboxbench.data_gen.fonts import Face, FontFile, font_file
 from bboxbench.data_gen.photographs import check_pictures_are, check_pictures_open
@@ -116,7 +117,14 @@ class DatasetSpec:
         for name, value in _in_form(self).items():
             object.__setattr__(self, name, value)
         if checked:
-            checks.check_that_all_fit(self.glyphs, self.faces, self.sizes, self.width, self.height)
+            self._check_glyphs()
+
+    def _check_glyphs(self) -> None:
+        contrast = 255 if self.background == ("white",) else self.min_contrast
+        needed = coverage_needed(self.ink_threshold, contrast, self.bare)
+        scale = self.scale if self.moved else None
+        loose = bool(self.rotation or self.shear or self.shift)
+        check_that_all_can_be_drawn(self.glyphs, self.faces, self.sizes, self.width, self.height, scale, needed, loose)
 
     @classmethod
     def letters(cls, n: int = 40_000, seed: int = 0, **changes: Any) -> DatasetSpec:

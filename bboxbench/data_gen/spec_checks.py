@@ -13,8 +13,7 @@ from typing import Any
 
 from bboxbench.data_gen.alphabets import check_characters
 from bboxbench.data_gen.draws import STEPS
-from bboxbench.data_gen.fonts import Face, FontFile, face_name, kept_by_face, named_fonts
-from bboxbench.data_gen.glyphs import check_glyphs, ink_mask
+from bboxbench.data_gen.fonts import FontFile, named_fonts
 from bboxbench.data_gen.photographs import check_pictures_open, pictures_sha256
 from bboxbench.errors import InputError, unknown_name
 
@@ -22,7 +21,6 @@ __all__ = [
     "BACKGROUNDS",
     "amount",
     "backgrounds",
-    "check_that_all_fit",
     "fonts",
     "glyphs",
     "parse_sizes",
@@ -171,32 +169,3 @@ def truth(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise InputError(f"Expected {name} to be true or false, received {value!r}.")
     return value
-
-
-@kept_by_face(64)
-def check_that_all_fit(glyphs: str, faces: tuple[Face, ...], sizes: tuple[int, int], width: int, height: int) -> None:
-    """Make sure that every face has every glyph, with ink, and that it fits the picture at every size.
-
-    Raises:
-        InputError: which does not, and why.
-    """
-    for face in faces:
-        check_glyphs(glyphs, face)
-        for character in glyphs:
-            ink_mask(character, face, sizes[0])
-            # Hinting can make a smaller size a pixel larger; look down until there is room to spare.
-            for size in range(sizes[1], sizes[0] - 1, -1):
-                mask = ink_mask(character, face, size)
-                if mask.shape[0] > height or mask.shape[1] > width:
-                    raise InputError(
-                        f"Expected sizes that fit pictures of {width}x{height}, received {size} px: {character!r} in "
-                        f"{face_name(face)} is then {mask.shape[1]}x{mask.shape[0]}. Choose a glyph size that fits."
-                    )
-                ink = int((mask > 0).sum())
-                if 2 * ink >= width * height:
-                    raise InputError(
-                        f"Expected ink on less than half of the picture, so that it can be told from its background; "
-                        f"received {character!r} in {face_name(face)} at {size} px, {ink} of {width * height} pixels."
-                    )
-                if mask.shape[0] + 4 <= height and mask.shape[1] + 4 <= width and 2.2 * ink < width * height:
-                    break

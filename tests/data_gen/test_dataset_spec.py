@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bboxbench.data_gen import DatasetSpec
+from bboxbench.data_gen import DatasetSpec, draw_sample
 from bboxbench.data_gen.fonts import FONT_NAMES, font_path
 from bboxbench.data_gen.glyphs import ink_mask
 from bboxbench.data_gen.presets import PRESETS
@@ -221,3 +221,25 @@ def test_no_letter_of_the_preset_is_so_narrow_that_a_pixel_or_two_decide() -> No
         for s in range(spec.sizes[0], spec.sizes[0] + 4)
     ]
     assert min(sides) >= 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"scale": (3, 3)},
+            r"received 48 px under a scale of 3-3: .*Choose a glyph size that fits, or a smaller scale",
+        ),
+        ({"scale": (0.1, 0.1)}, r"can be seen, received .* of 255, 128 are needed. Choose larger sizes or scale"),
+        ({"ink_threshold": 64, "min_contrast": 63}, "received 64 with a min_contrast of 63; choose a lower"),
+        ({"ink_threshold": 64, "sizes": (8, 8)}, r"at 8 px: no pixel of it is covered by more than .* 254 are needed"),
+    ],
+)
+def test_what_can_never_be_drawn_is_refused_before_anything_is(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        DatasetSpec.letters(**changes)
+
+
+def test_a_glyph_that_fits_only_when_it_is_scaled_down_is_drawn() -> None:
+    spec = DatasetSpec.letters(n=20, sizes=(120, 140), scale=(0.5, 0.6))
+    assert all(draw_sample(spec, index).box[3] <= 100 for index in range(spec.n))
