@@ -182,6 +182,8 @@ def typed_spec(command: str) -> DatasetSpec:
     generate = typer.main.get_command(commands.app).commands["generate"]  # type: ignore[attr-defined]
     options = generate.make_context("generate", words[2:]).params
     options["fonts"] = options.pop("font") or None
+    options["glyphs"] = options["glyphs"] or None
+    options["background"] = ",".join(options["background"]) or None
     fields = {name: value for name, value in options.items() if name in DatasetSpec.__dataclass_fields__}
     return spec_of(read_values({k: v for k, v in fields.items() if v is not None}, Path.cwd()))
 
