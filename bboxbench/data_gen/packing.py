@@ -1,10 +1,12 @@
 """Arrays in one file: packed the same way every time, read without trust. What the arrays mean is not known here.
 
-The file is an ordinary ``.npz``: a zip archive of ``.npy`` members, which `numpy.load` reads. It is written and read by
-hand for two reasons. Intel's ISA-L deflates the same bytes fifteen times faster than zlib, and the standard library's
-`zipfile` can be given no other deflate. And `zipfile` believes the archive's directory: it makes an object for each of
-however many members a file claims, and learns only while inflating how much there really is. Here a member may only be
-what was expected, and no more is read, inflated or kept than that takes.
+The file is an ordinary ``.npz``: a zip archive of ``.npy`` members, which `numpy.load` reads. It is read by hand, since
+the standard library's `zipfile` believes the archive's directory: it makes an object for each of however many members a
+file claims, and learns only while inflating how much there really is. Here a member may only be what was expected, and
+no more is read, inflated or kept than that takes.
+
+It is packed by zlib. Intel's ISA-L takes a tenth of the time, but once in some hundred shards it packed the same arrays
+into other bytes, and the same data set is to be the same files.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ import itertools
 import json
 import math
 import struct
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from isal import isal_zlib
 
 from bboxbench.errors import InputError, read_errors
 from bboxbench.files import open_file
@@ -61,10 +63,6 @@ _INPUT, _OUTPUT = 1 << 18, 1 << 20
 """Bytes that are read, and inflated, at a time: as much as stays in a core's cache."""
 
 
-_IsalError = cast(type[Exception], isal_zlib.error)
-"""Its stubs take the class for an instance."""
-
-
 class _Damage(Exception):
     """What is wrong with a file, in words."""
 
@@ -95,7 +93,7 @@ def _octets(array: npt.NDArray[Any]) -> memoryview:
 def pack(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """The arrays as the bytes of an ``.npz`` file.
 
-    The same arrays give the same bytes, with the same release of ISA-L on the same kind of processor.
+    The same arrays give the same bytes, with the same build of zlib.
     """
     parts: list[bytes] = []
     directory: list[bytes] = []
@@ -105,9 +103,9 @@ def pack(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
         contiguous = np.ascontiguousarray(array).reshape(array.shape)
         np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(contiguous))
         start, values = header.getvalue(), _octets(contiguous)
-        deflater = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _RAW_DEFLATE)
+        deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW_DEFLATE)
         packed = [deflater.compress(start), deflater.compress(values), deflater.flush()]
-        checksum = isal_zlib.crc32(values, isal_zlib.crc32(start))
+        checksum = zlib.crc32(values, zlib.crc32(start))
         sizes = (sum(map(len, packed)), len(start) + len(values))
         member = _Member(_DEFLATED, checksum, *sizes, place)
         local, entry = _headers(f"{name}.npy".encode(), member)
@@ -177,7 +175,7 @@ def read_packed(path: Path, expected: Expected, names: Sequence[str], into: Arra
                 }
         except FileNotFoundError:
             raise InputError(f"The shard {path} is missing.") from None
-        except (_Damage, _IsalError) as error:
+        except (_Damage, zlib.error) as error:
             raise InputError(f"The shard {path} is damaged ({error}).") from error
 
 
@@ -260,7 +258,7 @@ def _read_array(
     if first[:8] != b"\x93NUMPY\1\0" or found != wanted or member.size != begin + size:
         raise _Damage(f"expected an array {dtype} {shape} of {name}, found {found[:100]!r} in {member.size} bytes")
     array = np.empty(shape, dtype) if into is None else into
-    checksum = isal_zlib.crc32(first[:begin])
+    checksum = zlib.crc32(first[:begin])
     if _fill(_octets(array), itertools.chain([first[begin:]], chunks), name, checksum) != member.checksum:
         raise _Damage(f"its {name} have another checksum than when they were written")
     return array
@@ -275,7 +273,7 @@ def _fill(view: memoryview, chunks: Iterator[bytes], name: str, checksum: int) -
         view[filled : filled + len(chunk)] = chunk
         filled += len(chunk)
         # While it still is in the core's cache.
-        checksum = isal_zlib.crc32(chunk, checksum)
+        checksum = zlib.crc32(chunk, checksum)
     if filled < len(view):
         raise _Damage(f"its {name} are cut short")
     return checksum
@@ -293,7 +291,7 @@ def _pieces(stream: BinaryIO, packed: int) -> Iterator[bytes]:
 
 def _inflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """What the pieces inflate to, at most `_OUTPUT` bytes at a time, as far as it is asked for."""
-    inflater = isal_zlib.decompressobj(_RAW_DEFLATE)
+    inflater = zlib.decompressobj(_RAW_DEFLATE)
     for piece in pieces:
         waiting, chunk = piece, b""
         # It can hold output back when its input is used up: a full chunk says that there may be more.
