@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from coco_folders import write_shapes
 
 from bboxbench.data_gen import Dataset, DatasetSpec, generate
 
@@ -27,3 +28,11 @@ def tiny(tiny_spec: DatasetSpec, tmp_path_factory: pytest.TempPathFactory) -> Da
 def copy(tiny: Dataset, tmp_path: Path) -> Path:
     """A copy of the tiny data set that may be harmed."""
     return Path(shutil.copytree(tiny.folder, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten drawn shapes in two splits; a test that changes it copies it first."""
+    folder = tmp_path_factory.mktemp("coco") / "shapes"
+    write_shapes(folder, n=6, seed=1, split="train")
+    return write_shapes(folder, n=4, seed=2, split="val")

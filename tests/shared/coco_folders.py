@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from bboxbench.data_gen import Dataset
+from bboxbench.data_gen.importing import plan_import, write_import
+
 SHAPES = ("disc", "square", "triangle")
 
 
@@ -94,3 +97,8 @@ def write_one(
     text = json.dumps(coco([entry], annotations)) if content is None else content
     (folder / "annotations.json").write_text(text, encoding="utf-8")
     return folder
+
+
+def imported_one(folder: Path, **options: Any) -> Dataset:
+    """A folder imported beside itself."""
+    return write_import(plan_import(folder, workers=1, **options), folder.parent / "out", workers=1)

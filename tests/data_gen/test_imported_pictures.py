@@ -1,0 +1,247 @@
+"""Pictures of every kind in a COCO folder: what becomes of them, and of those that cannot be used."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from coco_folders import imported_one, write_one, write_shapes
+from PIL import Image
+
+from bboxbench.data_gen import verify
+from bboxbench.data_gen.importing import plan_import
+from bboxbench.errors import InputError
+
+
+def exif(orientation: int) -> Image.Exif:
+    data = Image.Exif()
+    data[0x0112] = orientation
+    return data
+
+
+def palette() -> Image.Image:
+    return Image.new("RGB", (40, 30), "teal").quantize(4)
+
+
+def half_clear() -> Image.Image:
+    return Image.new("RGBA", (40, 30), (0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("picture", "name", "levels"),
+    [
+        (lambda: Image.new("L", (40, 30), 77), "a.png", (77, 77, 77)),
+        (lambda: Image.new("1", (40, 30), 1), "a.png", (255, 255, 255)),
+        (palette, "a.png", (0, 128, 128)),
+        (half_clear, "a.png", (255, 255, 255)),
+        (lambda: Image.new("LA", (40, 30), (0, 255)), "a.png", (0, 0, 0)),
+        (lambda: Image.new("CMYK", (40, 30), (255, 0, 0, 0)), "a.tif", (0, 255, 255)),
+        (lambda: Image.fromarray(np.full((30, 40), 257 * 99, np.uint16)), "a.png", (99, 99, 99)),
+        (lambda: Image.new("RGB", (40, 30), (9, 8, 7)), "a.bmp", (9, 8, 7)),
+        (lambda: Image.new("RGB", (40, 30), (9, 8, 7)), "a.webp", None),
+    ],
+    ids=["grey", "one bit", "palette", "clear", "grey with alpha", "cmyk", "16 bits", "bmp", "webp"],
+)
+def test_pictures_of_every_mode_come_as_rgb(
+    tmp_path: Path, picture: Callable[[], Image.Image], name: str, levels: tuple[int, int, int] | None
+) -> None:
+    folder = write_one(tmp_path / "one", picture(), name=name)
+    (sample,) = imported_one(folder, width=40, height=30).samples(range(1))
+    if levels is not None:
+        assert (sample.image == levels).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_that_was_taken_turned_is_turned_where_its_annotations_mean_that(
+    tmp_path: Path, orientation: int
+) -> None:
+    """The object is in the same place of the picture as it is annotated, upright or stored."""
+    stored = np.zeros((30, 40, 3), np.uint8)
+    stored[6:14, 5:15] = 255
+    upright = np.asarray(_turned(Image.fromarray(stored), orientation))
+    rows, columns = np.nonzero(upright[..., 0])
+    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    height, width = upright.shape[:2]
+    bbox = [int(box[0]), int(box[1]), int(box[2] - box[0]), int(box[3] - box[1])]
+    content = io.BytesIO()
+    Image.fromarray(stored).save(content, "PNG", exif=exif(orientation))
+    folder = write_one(
+        tmp_path / "one", content.getvalue(), image={"width": width, "height": height}, objects=[{"bbox": bbox}]
+    )
+    (sample,) = imported_one(folder, width=width, height=height).samples(range(1))
+    assert (sample.image == upright).all()
+    assert tuple(sample.box) == box
+
+
+def _turned(picture: Image.Image, orientation: int) -> Image.Image:
+    ways = {
+        2: [Image.Transpose.FLIP_LEFT_RIGHT],
+        3: [Image.Transpose.ROTATE_180],
+        4: [Image.Transpose.FLIP_TOP_BOTTOM],
+        5: [Image.Transpose.TRANSPOSE],
+        6: [Image.Transpose.ROTATE_270],
+        7: [Image.Transpose.TRANSVERSE],
+        8: [Image.Transpose.ROTATE_90],
+    }
+    for way in ways.get(orientation, []):
+        picture = picture.transpose(way)
+    return picture
+
+
+def test_a_turned_picture_that_is_annotated_as_stored_is_left_as_stored(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG", exif=exif(6))
+    folder = write_one(tmp_path / "one", content.getvalue(), image={"width": 40, "height": 30})
+    (sample,) = imported_one(folder, width=40, height=30).samples(range(1))
+    assert (sample.image == pixels).all()
+
+
+def turned_without_size(folder: Path) -> None:
+    content = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(content, "PNG", exif=exif(6))
+    write_one(folder, content.getvalue(), image={"width": None, "height": None})
+
+
+def of_another_size(folder: Path) -> None:
+    write_one(folder, image={"width": 41})
+
+
+def no_picture(folder: Path) -> None:
+    write_one(folder, b"no picture at all")
+
+
+def an_empty_file(folder: Path) -> None:
+    write_one(folder, b"")
+
+
+def a_program(folder: Path) -> None:
+    """PostScript, which another program would be started for."""
+    write_one(folder, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 30\nshowpage\n", name="a.eps")
+
+
+def cut_off(folder: Path) -> None:
+    content = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)).save(content, "PNG")
+    write_one(folder, content.getvalue()[:-400])
+
+
+def a_cut_jpeg(folder: Path) -> None:
+    content = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)).save(content, "JPEG")
+    write_one(folder, content.getvalue()[:-200], name="a.jpg")
+
+
+def a_bomb(folder: Path) -> None:
+    """A few hundred kilobytes that say they are 100 million pixels."""
+    content = io.BytesIO()
+    Image.new("1", (10_000, 10_000)).save(content, "PNG")
+    write_one(folder, content.getvalue(), image={"width": 10_000, "height": 10_000})
+
+
+def reaching_out_of_its_file(folder: Path) -> None:
+    """The annotations do not say how large the picture is."""
+    write_one(folder, image={"width": None, "height": None}, objects=[{"bbox": [35, 5, 10, 10]}])
+
+
+def leading_nowhere(folder: Path) -> None:
+    write_one(folder)
+    (folder / "a.png").unlink()
+    (folder / "a.png").symlink_to(folder / "nowhere")
+
+
+def several(folder: Path) -> None:
+    write_one(folder, objects=[{}, {}, {}])
+
+
+FAULTS = [
+    (turned_without_size, "another size than annotated", "taken turned"),
+    (of_another_size, "another size than annotated", "41x30"),
+    (no_picture, "no picture", "Expected a picture"),
+    (an_empty_file, "no picture", "Expected a picture"),
+    (a_program, "no picture", "Expected a picture"),
+    (cut_off, "damaged picture", "damaged"),
+    (a_cut_jpeg, "damaged picture", "damaged"),
+    (a_bomb, "too many pixels", "at most"),
+    (reaching_out_of_its_file, "box outside the picture", "40x30"),
+    (leading_nowhere, "missing file", "a name that no file in "),
+    (several, "several objects", "3 objects"),
+]
+
+
+@pytest.mark.parametrize(("make", "kind", "said"), FAULTS, ids=[make.__name__ for make, _, _ in FAULTS])
+def test_a_picture_that_cannot_be_used_is_named_and_with_skip_left_out_and_counted(
+    tmp_path: Path, make: Callable[[Path], None], kind: str, said: str
+) -> None:
+    make(tmp_path / "bad")
+    with pytest.raises(InputError) as raised:
+        plan_import(tmp_path / "bad", workers=1)
+    message = str(raised.value)
+    assert said in message
+    assert "--skip" in message
+    assert "\n" not in message
+    assert "a.png" in message or "a.jpg" in message or "a.eps" in message
+    with pytest.raises(InputError, match="all 1 cannot be used"):
+        plan_import(tmp_path / "bad", skip=True, workers=1)
+    # Beside a good picture it is left out.
+    write_shapes(tmp_path / "bad", n=2, split="good")
+    (tmp_path / "bad/annotations").rename(tmp_path / "bad/kept")
+    annotations = json.loads((tmp_path / "bad/annotations.json").read_text())
+    good = json.loads((tmp_path / "bad/kept/instances_good.json").read_text())
+    for image, entry in zip(good["images"], good["annotations"], strict=True):
+        image["file_name"] = f"good/{image['file_name']}"
+        image["id"] = entry["image_id"] = f"good {image['id']}"
+        entry["id"] = f"good {entry['id']}"
+    for key in ("images", "annotations"):
+        annotations[key] += good[key]
+    (tmp_path / "bad/annotations.json").write_text(json.dumps(annotations))
+    with pytest.raises(InputError, match=said):
+        plan_import(tmp_path / "bad", workers=1)
+    planned = plan_import(tmp_path / "bad", skip=True, workers=1)
+    assert (planned.spec.n, planned.left_out) == (2, {kind: 1})
+
+
+def test_how_many_pictures_cannot_be_used_is_said_with_the_first(shapes: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(shapes, tmp_path / "bad"))
+    for name in ("0001.jpg", "0002.jpg"):
+        (copy / "train" / name).write_bytes(b"gone")
+    with pytest.raises(InputError, match=r"0001\.jpg.* 2 of 10 pictures cannot be used"):
+        plan_import(copy, workers=1)
+
+
+def test_copies_are_counted(shapes: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(shapes, tmp_path / "copies"))
+    assert plan_import(copy, workers=1).copies == 0
+    shutil.copytree(copy / "val", copy / "more")
+    shutil.copy(copy / "annotations/instances_val.json", copy / "annotations/instances_more.json")
+    assert plan_import(copy, workers=1).copies == 4
+
+
+@pytest.mark.parametrize("name", ["007", "a, b", 'say "a"', "größe μ", "NA"])
+def test_names_that_look_like_something_else_stay_as_they_are(tmp_path: Path, name: str) -> None:
+    folder = write_one(tmp_path / "one", name=f"{name}.png")
+    content = json.loads((folder / "annotations.json").read_text())
+    # Without an ending, as some tools keep files.
+    (folder / f"{name}.png").rename(folder / name)
+    content["images"][0]["file_name"] = name
+    content["categories"][0]["name"] = name
+    (folder / "annotations.json").write_text(json.dumps(content))
+    data = imported_one(folder)
+    assert data.table()["file"].tolist() == [name]
+    assert data.table()["glyph"].tolist() == [name]
+    assert data.classes[0] == name
+    assert verify(data.folder, workers=1).problems == []
+
+
+def test_what_rounding_costs_is_told(tmp_path: Path) -> None:
+    planned = plan_import(
+        write_one(tmp_path / "one", objects=[{"bbox": [5.5, 6, 10, 8]}]), width=40, height=30, workers=1
+    )
+    # 5.5..15.5 becomes 6..16: 9.5 of 10.5 columns are both's.
+    assert planned.rounding == (pytest.approx(9.5 / 10.5), pytest.approx(9.5 / 10.5))
+    assert planned.worst == "a.png"
