@@ -134,6 +134,7 @@ def write_errors(place: Path | str) -> Iterator[None]:
         errno.ENOSPC: "no space is left on the disk; free some and run the same command again",
         errno.EDQUOT: "the disk quota is used up; free some and run the same command again",
         errno.EFBIG: "the file grew past what the system allows; raise the limit and run the same command again",
+        errno.EISDIR: "a folder is in its place; remove it, or choose another place",
         errno.EACCES: "permission denied; choose another folder or change its permissions",
         errno.EPERM: "permission denied; choose another folder or change its permissions",
         errno.EIO: "the disk does not take it; check the disk, or choose another folder",

@@ -47,9 +47,10 @@ def test_the_box_covers_the_object_in_the_fitted_pixels(
             # Rounding moves an edge by half a pixel at most, or to the pixel that a vanishing side becomes.
             vanishes = exact[axis[1]] - exact[axis[0]] < 1
             assert abs(rounded[edge] - exact[edge]) <= (1 if vanishes else 0.5) + 1e-9
-            # A side of less than four pixels has no plateau from which half of the peak could be told.
-            if exact[axis[1]] - exact[axis[0]] >= 4:
-                assert abs(start + seen - exact[edge]) <= 0.51
+            # A side of less than four pixels, before or after, has no plateau from which half of the peak could be told.
+            if min(exact[axis[1]] - exact[axis[0]], box[axis[1]] - box[axis[0]]) >= 4:
+                # Half a pixel, and a little where the border of the picture bends the profile.
+                assert abs(start + seen - exact[edge]) <= 0.6
                 assert abs(start + seen - rounded[edge]) <= 1
         assert start <= rounded[axis[0]] < rounded[axis[1]] <= start + many
 

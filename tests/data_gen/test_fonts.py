@@ -127,7 +127,7 @@ def test_sets_of_the_wish_are_whole_in_every_face() -> None:
 def test_what_a_font_lacks_is_named_with_its_code_point_and_the_rest_counted() -> None:
     with pytest.raises(InputError, match=r"'\u05d0' \(U\+05D0\), which DejaVuSerif lacks, and 26 more of the 28"):
         check_glyphs("A" + GLYPH_SETS["hebrew"], "DejaVuSerif")
-    with pytest.raises(InputError, match=r"'\u4e2d' \(U\+4E2D\), which STIXGeneral lacks; leave it out"):
+    with pytest.raises(InputError, match=r"'\u4e2d' \(U\+4E2D\), which STIXGeneral lacks\. .*leave it out"):
         check_glyphs("\u4e2d", "STIXGeneral")
 
 
