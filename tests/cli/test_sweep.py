@@ -22,7 +22,7 @@ from bboxbench.experiments.estimate import Estimate
 def timed_where_a_plan_is_shown(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Timing this machine takes longer than these sweeps: only the tests that show a plan do it."""
     if "plan" not in request.node.name:
-        monkeypatch.setattr("bboxbench.experiments.execution.in_process.estimate", lambda *_: Estimate(0.0, {}))
+        monkeypatch.setattr("bboxbench.experiments.execution.in_process.estimate_on", lambda *_: Estimate(0.0, {}))
 
 
 def words(dataset: Dataset, out: Path, **options: object) -> list[str]:

@@ -41,7 +41,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, list[d
 def test_the_events_of_a_sweep_have_the_keys_on_the_page(
     small_dataset: Dataset, empty_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("bboxbench.experiments.execution.in_process.estimate", lambda *_: Estimate(0.0, {}))
+    monkeypatch.setattr("bboxbench.experiments.execution.in_process.estimate_on", lambda *_: Estimate(0.0, {}))
     (empty_folder / "half_broken_loss_module.py").write_text(
         "import keras\n"
         "def bad(y_true, y_pred):\n"

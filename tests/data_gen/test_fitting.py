@@ -47,7 +47,7 @@ def test_the_box_covers_the_object_in_the_fitted_pixels(
             # Rounding moves an edge by half a pixel at most, or to the pixel that a vanishing side becomes.
             vanishes = exact[axis[1]] - exact[axis[0]] < 1
             assert abs(rounded[edge] - exact[edge]) <= (1 if vanishes else 0.5) + 1e-9
-            # A side of less than four pixels, before or after, has no plateau from which half of the peak could be told.
+            # A side of less than four pixels, before or after, has no plateau to tell half of the peak from.
             if min(exact[axis[1]] - exact[axis[0]], box[axis[1]] - box[axis[0]]) >= 4:
                 # Half a pixel, and a little where the border of the picture bends the profile.
                 assert abs(start + seen - exact[edge]) <= 0.6
