@@ -46,7 +46,7 @@ def _opened(path: Path) -> Iterator[Any]:
         )
     if kind not in _KINDS:
         raise InputError(f"Expected a TrueType or OpenType font, received {path}, which is none.")
-    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]  # fontTools ships no types
 
     # It warns of small faults, which would go to stderr.
     logging.getLogger("fontTools").addHandler(logging.NullHandler())

@@ -187,7 +187,7 @@ def _keras_class() -> Any:
     """The PyDataset's class, made once: importing Keras takes seconds."""
     import keras
 
-    class DrawnBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    class DrawnBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
         """Batches of samples, drawn when they are asked for."""
 
         def __init__(self, batches: _Batches, epoch: int, workers: int, use_multiprocessing: bool) -> None:
