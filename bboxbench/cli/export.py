@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bboxbench.cli.console import Console, duration
-from bboxbench.cli.numbers import whole_number
+from bboxbench.cli.options import Workers
 from bboxbench.cli.writing import file_size, pictures_told, writing
 
 __all__ = ["add_to"]
@@ -41,9 +41,7 @@ def export(
         typer.Option("--out", "-o", metavar="DIR", readable=False, help="Folder to write; by default DIR-NAME."),
     ] = None,
     splits: Annotated[str, typer.Option(metavar="NAMES", help="Which splits.")] = "train,validation,test",
-    workers: Annotated[
-        int | None, typer.Option(parser=whole_number(1), metavar="N", help="Processes; by default one per usable core.")
-    ] = None,
+    workers: Workers = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from bboxbench.cli.console import Console, duration
 from bboxbench.cli.numbers import whole_number
+from bboxbench.cli.options import Workers
 from bboxbench.cli.writing import pictures_told, writing
 
 __all__ = ["add_to"]
@@ -67,9 +68,7 @@ def import_(
         ),
     ] = 0,
     skip: Annotated[bool, typer.Option("--skip", help="Leave out pictures that cannot be used.")] = False,
-    workers: Annotated[
-        int | None, typer.Option(parser=whole_number(1), metavar="N", help="Processes; by default one per usable core.")
-    ] = None,
+    workers: Workers = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
 ) -> None:

@@ -1,14 +1,19 @@
-"""Options whose default comes from a preset, so that one left out is told from one given."""
+"""Options that several commands have, or whose default comes from a preset."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from bboxbench.cli.numbers import amount, whole_number
 
-__all__ = ["flag", "measure", "number", "option"]
+__all__ = ["Workers", "flag", "measure", "number", "option"]
+
+Workers = Annotated[
+    int | None, typer.Option(parser=whole_number(1), metavar="N", help="Processes; by default one per usable core.")
+]
+"""The option ``--workers`` of what is done shard by shard."""
 
 
 def option(panel: str, default: str, explained: str, metavar: str = "NAMES", *names: str, **more: Any) -> Any:

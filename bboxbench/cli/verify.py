@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bboxbench.cli.console import Console, duration
-from bboxbench.cli.numbers import whole_number
+from bboxbench.cli.options import Workers
 from bboxbench.errors import InputError
 
 __all__ = ["add_to"]
@@ -26,9 +26,7 @@ def add_to(app: typer.Typer) -> None:
 
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a data set.", show_default=False)],
-    workers: Annotated[
-        int | None, typer.Option(parser=whole_number(1), metavar="N", help="Processes; by default one per usable core.")
-    ] = None,
+    workers: Workers = None,
     pictures: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where the pictures lie now that were drawn on.", show_default=False),
