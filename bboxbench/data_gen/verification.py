@@ -1,6 +1,7 @@
 """Is every box where the ink is? Found again from the pixels, by another way than it was made.
 
-On one colour the pixels alone tell; all else is compared with the same picture drawn again without its glyph.
+On one colour the pixels alone tell; all else is compared with the same picture drawn again without its glyph. Drawing
+it with its glyph again is no other way, so that is done on request alone: it tells whether all arrays are the spec's.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bboxbench.data_gen.manifest import TABLE, read_manifest
 from bboxbench.data_gen.masks import IGNORED, differing
 from bboxbench.data_gen.noise import add_noise, sensor_noise
 from bboxbench.data_gen.packing import Arrays, array_sha256
-from bboxbench.data_gen.shards import csv_rows, read_arrays, shard_file, shard_rows
+from bboxbench.data_gen.shards import csv_rows, draw_shard, read_arrays, shard_file, shard_rows
 from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.table_lines import TableLines
 from bboxbench.data_gen.workers import map_shards, usable_cores
@@ -89,6 +90,7 @@ def verify(
     workers: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     pictures: Path | str | None = None,
+    redraw: bool = False,
 ) -> Verification:
     """Compute every box again from the pixels, every hash from the arrays, and compare ``boxes.csv`` with the shards.
 
@@ -97,10 +99,13 @@ def verify(
         workers: processes; all usable cores by default.
         on_progress: called with (samples done, samples in all), first with 0.
         pictures: where the pictures lie now that were drawn on; by default where they lay then.
+        redraw: draw every sample again, too, and compare all its arrays, bit by bit. Takes as long as drawing did.
+            Another processor or version of a library may blur and turn glyphs to other last bits.
 
     Raises:
-        InputError: there is no finished data set in the folder, the pictures that were drawn on are not as they were,
-            or ``workers`` is no whole number of 1 or more.
+        InputError: there is no finished data set in the folder, the pictures that were drawn on or, for ``redraw``,
+            fonts are not as they were, the pictures were imported but ``pictures`` or ``redraw`` given, or ``workers``
+            is no whole number of 1 or more.
     """
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
         raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
@@ -109,16 +114,21 @@ def verify(
     spec = manifest.spec
     if isinstance(spec, DatasetSpec):
         spec = spec.elsewhere(pictures)
-        spec.check_pictures()
+        if redraw:
+            spec.check_sources()
+        else:
+            spec.check_pictures()
     elif pictures is not None:
         raise InputError(f"Expected pictures only for what was drawn on some, received {pictures}.")
+    elif redraw:
+        raise InputError(f"Expected redraw only for drawn pictures, received {folder}, whose pictures were imported.")
     report = on_progress or (lambda done, total: None)
     report(0, spec.n)
     exact = 0
     found: list[str] = []
     results = map_shards(
         "bboxbench.data_gen.verification:check_shard",
-        {"folder": str(folder.absolute()), "spec": spec.to_dict()},
+        {"folder": str(folder.absolute()), "spec": spec.to_dict(), "redraw": redraw},
         range(len(manifest.shards)),
         workers or usable_cores(),
     )
@@ -166,6 +176,9 @@ def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:
     inexact = []
     # Of a box that cannot be, the pixels tell more.
     cannot = impossible(spec, {array: values for array, values in arrays.items() if array != "boxes"})
+    otherwise: dict[int, list[str]] = {}
+    if context["redraw"] and isinstance(spec, DatasetSpec):
+        otherwise = _unlike(arrays, draw_shard(spec, shard))
     classes = {} if isinstance(spec, ImportedSpec) else {ord(glyph): 1 + k for k, glyph in enumerate(spec.glyphs)}
     for row, index in enumerate(rows):
         if isinstance(spec, ImportedSpec):
@@ -184,6 +197,8 @@ def check_shard(context: dict[str, Any], shard: int) -> dict[str, Any]:
         if ink is not None and spec.masks:
             wrong += _masks(arrays, row, ink, classes.get(int(arrays["codepoints"][row]), 0))
         wrong += [f"recorded {what}" for what in cannot.get(row, ())]
+        if row in otherwise:
+            wrong.append(f"drawn again, it has other {', '.join(otherwise[row])}")
         problems += [f"{name}: sample {index}: {what}" for what in wrong]
     try:
         lines = csv_rows(spec, shard, arrays)
@@ -224,6 +239,16 @@ def _ink(spec: DatasetSpec, arrays: Arrays, row: int, index: int) -> tuple[npt.N
     if contrast < spec.min_contrast:
         wrong.append(f"contrast {contrast}, expected {spec.min_contrast} or more")
     return ink, wrong + _other(arrays, row, "contrasts", contrast)
+
+
+def _unlike(arrays: Arrays, drawn: Arrays) -> dict[int, list[str]]:
+    """Names of the arrays in which a sample is not what was drawn, by its row."""
+    names: dict[int, list[str]] = {}
+    for name, expected in drawn.items():
+        differs = (arrays[name] != expected).reshape(len(expected), -1).any(axis=1)
+        for row in np.flatnonzero(differs).tolist():
+            names.setdefault(row, []).append(name)
+    return names
 
 
 def _other(arrays: Arrays, row: int, name: str, expected: float) -> list[str]:

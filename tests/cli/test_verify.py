@@ -9,6 +9,8 @@ from PIL import Image
 
 from bboxbench.cli import main
 from bboxbench.data_gen import DatasetSpec, generate
+from bboxbench.data_gen.exports import export
+from bboxbench.data_gen.importing import plan_import, write_import
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -62,6 +64,21 @@ def test_a_shard_that_cannot_be_read_is_named(capsys, folder: Path, harm: str) -
     assert (events[1]["exact"], events[1]["total"]) == (1000, 1200)
     assert "found 1 difference, listed on stdout. Restore it: " in err
     assert err.count("\n") == 1
+
+
+def test_drawing_again_says_that_it_did_so(capsys, folder: Path) -> None:
+    code, out, err = run(capsys, str(folder), "--redraw", "--workers", "1")
+    assert (code, out) == (0, "1,200 of 1,200 boxes exact\n")
+    assert "Every hash agrees too, and all is as the spec draws it." in err
+
+
+def test_imported_pictures_cannot_be_drawn_again(capsys, tmp_path: Path) -> None:
+    drawn = generate(DatasetSpec.letters(n=12, width=64, height=48, sizes=(16, 24)), tmp_path / "d", 1)
+    export(drawn, "coco", tmp_path / "coco")
+    folder = write_import(plan_import(tmp_path / "coco", width=64, height=48), tmp_path / "imported", 1).folder
+    code, out, err = run(capsys, str(folder), "--redraw")
+    assert (code, out) == (2, "")
+    assert err == f"Error: Expected redraw only for drawn pictures, received {folder}, whose pictures were imported.\n"
 
 
 def test_no_data_set_is_2_in_one_line(capsys, tmp_path: Path) -> None:

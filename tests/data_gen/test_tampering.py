@@ -143,6 +143,16 @@ def another_class_inside(arrays: Arrays) -> None:
     classes[tuple(np.argwhere(classes == 255)[0])] = 250
 
 
+def a_solid_pixel_ignored(arrays: Arrays) -> None:
+    classes = arrays["class_maps"][ROW]
+    classes[tuple(np.argwhere((classes > 0) & (classes < 255))[0])] = 255
+
+
+def an_ignored_pixel_solid(arrays: Arrays) -> None:
+    classes = arrays["class_maps"][ROW]
+    classes[tuple(np.argwhere(classes == 255)[0])] = classes[(classes > 0) & (classes < 255)][0]
+
+
 def classes_become(number: int, *ends: int) -> Callable[[Arrays], object]:
     """All pixels of some classes get another."""
 
@@ -221,6 +231,14 @@ SEEN_IN_TABLE: dict[str, Callable[[Arrays], object]] = {
     "blurred otherwise": off("blurs", 0.25),
 }
 """What only the table beside the shards tells."""
+
+
+SEEN_ONLY_DRAWN_AGAIN: dict[str, Callable[[Arrays], object]] = {
+    **{what: change for what, change in SEEN_IN_TABLE.items() if what != "another glyph"},
+    "a solid pixel ignored": a_solid_pixel_ignored,
+    "an ignored pixel solid": an_ignored_pixel_solid,
+}
+"""What nothing tells but the spec, where the table was forged with the shards; a glyph is told by its class map."""
 
 
 def tampered(varied: Path, tmp_path: Path, change: Callable[[Arrays], object]) -> Path:
@@ -312,6 +330,30 @@ def test_a_changed_attribute_is_found_though_hashes_were_forged(what: str, varie
     folder = tampered(varied, tmp_path, SEEN_IN_TABLE[what])
     problems = verify(folder, workers=1).problems
     assert any(f"sample {ROW}: " in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize("what", SEEN_ONLY_DRAWN_AGAIN)
+def test_what_only_the_spec_tells_is_found_by_drawing_again(what: str, varied: Path, tmp_path: Path) -> None:
+    folder = tampered(varied, tmp_path, SEEN_ONLY_DRAWN_AGAIN[what])
+    forge_table(folder)
+    assert verify(folder, workers=1).problems == []
+    (problem,) = verify(folder, workers=1, redraw=True).problems
+    assert f"sample {ROW}: drawn again, it has other " in problem
+
+
+def test_a_sound_data_set_is_the_same_drawn_again(sound: Path, varied: Path) -> None:
+    for folder in (sound, varied):
+        found = verify(folder, workers=1, redraw=True)
+        assert (found.exact, found.problems) == (12, [])
+
+
+def test_another_seed_in_the_manifest_is_found_by_drawing_again(varied: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(varied, tmp_path / "data"))
+    manifest = folder / "dataset.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace('"seed": 5', '"seed": 6'), encoding="utf-8")
+    problems = verify(folder, workers=1, redraw=True).problems
+    again = [problem for problem in problems if "drawn again, it has other images" in problem]
+    assert samples_named(again) == set(map(str, range(12)))
 
 
 def test_a_data_set_forged_without_a_change_is_sound(sound: Path, tmp_path: Path) -> None:
