@@ -98,9 +98,9 @@ def test_fit_with_worker_processes_gives_the_same_weights(small: Dataset) -> Non
         "weights = []\n"
         "for processes in (False, True):\n"
         "    model = network()\n"
-        "    batches = stream(SMALL, split='test', batch_size=10, form='keras', shuffle=True, workers=2,\n"
+        "    batches = stream(SMALL, split='test', batch_size=10, form='keras', shuffle=True, repeat=True, workers=2,\n"
         "                     use_multiprocessing=processes)\n"
-        "    model.fit(batches, epochs=2, shuffle=False, verbose=0)\n"
+        "    model.fit(batches, steps_per_epoch=3, epochs=4, shuffle=False, verbose=0)\n"
         "    weights.append(np.concatenate([w.ravel() for w in model.get_weights()]))\n"
         "print(np.array_equal(*weights))\n"
     )
@@ -111,28 +111,98 @@ def test_fit_with_worker_processes_gives_the_same_weights(small: Dataset) -> Non
     assert done.stdout.split()[-1:] == ["True"], done.stderr
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_each_epoch_of_fit_has_its_own_order_from_the_first_on(workers: int) -> None:
+FORTY = SMALL.changed(n=40)
+"""In four batches of ten, whose boxes all differ."""
+
+
+def keras_stream(**changes: Any) -> Any:
+    return stream(FORTY, batch_size=10, shuffle=True, **{"form": "keras", **changes})
+
+
+@pytest.fixture(scope="module")
+def names() -> dict[bytes, tuple[int, int]]:
+    """Which epoch and batch some targets are of, by their bytes."""
+    found = {}
+    for epoch in range(5):
+        for place, (_, boxes) in enumerate(keras_stream(epoch=epoch)):
+            found[boxes.tobytes()] = (epoch, place)
+    assert len(found) == 20
+    return found
+
+
+def watched(names: dict[bytes, tuple[int, int]]) -> tuple[Any, list[tuple[int, int]]]:
+    """A network, and a list to which the batches are added that it trains on or is measured by."""
     import keras
 
-    seen: list[np.ndarray] = []
+    seen: list[tuple[int, int]] = []
 
-    class Watched(keras.layers.Layer):
-        def call(self, x: Any) -> Any:
-            import tensorflow as tf
+    def loss(boxes: Any, predicted: Any) -> Any:
+        seen.append(names[np.asarray(boxes).tobytes()])
+        return keras.ops.mean((boxes - predicted) ** 2, axis=-1)
 
-            tf.numpy_function(lambda pictures: seen.append(pictures.copy()), [x], [])
-            return x
+    model = network()
+    model.compile("adam", loss, run_eagerly=True)
+    return model, seen
 
-    batches = stream(SMALL, split="test", batch_size=10, form="keras", shuffle=True, workers=workers)
-    expected = [stream(SMALL, split="test", batch_size=10, shuffle=True, epoch=k) for k in range(4)]
-    model = keras.Sequential([keras.Input((28, 32, 1)), Watched(), keras.layers.Flatten(), keras.layers.Dense(4)])
-    model.compile("adam", "mse", run_eagerly=True)
-    model.fit(batches, epochs=2, shuffle=False, verbose=0)
-    # Another call goes on where the first ended.
-    model.fit(batches, epochs=2, shuffle=False, verbose=0)
-    pictures = np.concatenate([gathered(each)[0] for each in expected])
-    assert np.array_equal(np.concatenate(seen), pictures)
+
+def passes(first: int, batches: int) -> list[tuple[int, int]]:
+    """So many batches from the first of a pass on."""
+    return [(first + number // 4, number % 4) for number in range(batches)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("steps", "epochs"), [(4, 3), (2, 6), (3, 4), (7, 2)])
+def test_a_stream_that_repeats_gives_fit_whole_passes_each_in_its_own_order_however_long_an_epoch_is(
+    names: dict[bytes, tuple[int, int]], form: str, workers: int, steps: int, epochs: int
+) -> None:
+    model, seen = watched(names)
+    batches = keras_stream(form=form, workers=workers, repeat=True, epoch=1)
+    # Another call gives the same again.
+    for _ in range(2):
+        model.fit(batches, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=0)
+        assert seen == passes(1, steps * epochs)
+        seen.clear()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_whole_epochs_of_fit_keep_to_one_order_without_repeat(
+    names: dict[bytes, tuple[int, int]], workers: int
+) -> None:
+    model, seen = watched(names)
+    model.fit(keras_stream(workers=workers, epoch=2), epochs=3, shuffle=False, verbose=0)
+    assert seen == 3 * passes(2, 4)
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_evaluate_and_predict_change_no_order(names: dict[bytes, tuple[int, int]], workers: int, repeat: bool) -> None:
+    model, seen = watched(names)
+    batches = keras_stream(workers=workers, repeat=repeat)
+    steps = 4 if repeat else None
+    for _ in range(2):
+        model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
+        model.evaluate(batches, steps=steps, verbose=0)
+        model.predict(batches, steps=steps, verbose=0)
+    assert seen == 4 * passes(0, 4)
+
+
+def test_the_orders_of_two_passes_are_kept_and_no_more() -> None:
+    batches = keras_stream(repeat=True)
+    expected = {number: batches[number][1].tobytes() for number in range(20)}
+    for number in (3, 4, 3, 19, 0, 8):
+        assert batches[number][1].tobytes() == expected[number]
+        assert len(batches._orders._kept) <= 2
+
+
+def test_len_counts_the_batches_of_a_pass_of_a_stream_that_repeats() -> None:
+    assert len(keras_stream(repeat=True)) == 4
+
+
+def test_nothing_cannot_be_repeated() -> None:
+    assert len(stream(SMALL.changed(n=1), split="train")) == 0
+    with pytest.raises(InputError, match="samples to repeat, received 'train' of 1, which has none"):
+        stream(SMALL.changed(n=1), split="train", repeat=True)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -169,11 +239,12 @@ def test_a_large_bound_costs_nothing_until_it_is_drawn() -> None:
 
 
 def test_keras_streams_can_be_sent_to_processes_that_are_spawned() -> None:
-    batches = stream(SMALL, split="test", batch_size=10, form="keras", shuffle=True, epoch=3)
+    batches = keras_stream(repeat=True, epoch=3)
     again = pickle.loads(pickle.dumps(batches))
     assert len(again) == len(batches)
-    for one, other in zip(batches[1], again[1], strict=True):
-        assert np.array_equal(one, other)
+    for number in (1, 6):
+        for one, other in zip(batches[number], again[number], strict=True):
+            assert np.array_equal(one, other)
 
 
 def test_a_batch_beyond_the_last_is_an_index_error() -> None:
