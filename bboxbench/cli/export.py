@@ -8,10 +8,14 @@ from typing import Annotated
 import typer
 
 from bboxbench.cli.console import Console, duration
-from bboxbench.cli.options import Workers
+from bboxbench.cli.options import Workers, flag
+from bboxbench.cli.termination import termination_heard
 from bboxbench.cli.writing import file_size, pictures_told, writing
 
 __all__ = ["add_to"]
+
+OPTIONS = "Options"
+"""Typer's own heading in ``--help``, under which the others stand."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,10 +44,15 @@ def export(
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", readable=False, help="Folder to write; by default DIR-NAME."),
     ] = None,
-    splits: Annotated[str, typer.Option(metavar="NAMES", help="Which splits.")] = "train,validation,test",
+    splits: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES", help="As train,validation: names with commas between; all by default.", show_default=False
+        ),
+    ] = "train,validation,test",
     workers: Workers = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    quiet: Annotated[bool, flag(OPTIONS, "No progress, no advice.", "--quiet", "-q")] = False,
+    as_json: Annotated[bool, flag(OPTIONS, "One JSON object a line on stdout.", "--json")] = False,
 ) -> None:
     """Write a data set's pictures and boxes in another tool's format.
 
@@ -60,7 +69,7 @@ def export(
     chosen = format_named(form)
     source = Source(open_dataset(folder), tuple(name.strip() for name in splits.split(",") if name.strip()))
     place = out if out is not None else default_folder(folder, form)
-    with writing(console, "Exporting", source.n) as work:
+    with termination_heard(), writing(console, "Exporting", source.n) as work:
         written = write(source.data, form, place, source.splits, workers, work.progress)
     seconds, pictures = work.seconds, pictures_told(written.n)
     if work.worked:

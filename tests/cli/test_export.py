@@ -100,3 +100,11 @@ def test_the_help_names_every_format(capsys) -> None:
     code, out, _ = run(capsys, "--help")
     assert code == 0
     assert all(name in out for name in FORMATS)
+
+
+def test_the_help_says_how_splits_are_typed_and_asks_for_nothing_behind_a_flag(capsys) -> None:
+    _, out, _ = run(capsys, "--help")
+    rows = [" ".join(line.strip("│ ").split()) for line in out.splitlines()]
+    assert "As train,validation: names with commas between; all by default." in " ".join(rows)
+    assert "--quiet -q No progress, no advice." in rows
+    assert "--json One JSON object a line on stdout." in rows
