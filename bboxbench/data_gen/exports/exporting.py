@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from bboxbench.data_gen import spec_checks as checks
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.exports.layout import Format
 from bboxbench.data_gen.exports.record import (
@@ -89,8 +91,7 @@ def export(
             hold, or ``workers`` is no whole number of 1 or more.
         CannotWrite: no space, no permission.
     """
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-        raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
+    workers = checks.whole("workers", usable_cores() if workers is None else workers, 1, sys.maxsize)
     chosen = format_named(form)
     source = Source(dataset if isinstance(dataset, Dataset) else open_dataset(dataset), tuple(splits))
     place = Path(folder) if folder is not None else default_folder(source.data.folder, form)
@@ -106,7 +107,7 @@ def export(
         found = _complete(place, source, chosen)
         if found is None:
             tell = on_progress or (lambda done, total: None)
-            found = _write_all(place, source, chosen, workers or usable_cores(), tell)
+            found = _write_all(place, source, chosen, workers, tell)
     return found
 
 
@@ -116,17 +117,20 @@ def _complete(folder: Path, source: Source, form: Format) -> Export | None:
     if record is None or Notes(folder).place.exists():
         return None
     try:
-        found = [content_of(folder, form.piece_files(source, piece)) for piece in source.pieces]
-        pieces, whole = record["pieces"], record["whole"]
-        agree = len(pieces) == len(found) and all(
-            {key: noted[key] for key in seen} == seen for noted, seen in zip(pieces, found, strict=True)
-        )
-        for noted in whole:
-            seen = content_of(folder, [noted["file"]])
-            agree = agree and {key: noted[key] for key in seen} == seen
+        # Which files there should be the format knows; the record is a file that anybody may write.
+        pieces = [content_of(folder, form.piece_files(source, piece)) for piece in source.pieces]
+        whole = [{"file": name, **content_of(folder, [name])} for name in form.whole_names(source)]
+        agree = _agrees(record["pieces"], pieces) and _agrees(record["whole"], whole)
     except (CannotRead, KeyError, TypeError):
         return None
     return _export(folder, source, form, [*pieces, *whole]) if agree else None
+
+
+def _agrees(noted: Any, found: list[dict[str, Any]]) -> bool:
+    """Whether a list of the record, as long as what was found, says the same of each."""
+    return len(noted) == len(found) and all(
+        {key: said[key] for key in seen} == seen for said, seen in zip(noted, found, strict=True)
+    )
 
 
 def _export(folder: Path, source: Source, form: Format, entries: list[dict[str, Any]]) -> Export:

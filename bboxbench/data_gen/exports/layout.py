@@ -51,7 +51,11 @@ class Format(ABC):
 
     @abstractmethod
     def whole_files(self, source: Source, texts: Texts) -> Iterator[tuple[str, Iterable[str]]]:
-        """Path and content, part by part, of every file that is about all pieces."""
+        """Path and content, part by part, of every file that is about all pieces; paths do not depend on ``texts``."""
+
+    def whole_names(self, source: Source) -> list[str]:
+        """Paths of all that `whole_files` gives, below the export's folder, in order."""
+        return [name for name, _ in self.whole_files(source, lambda split, kind: iter(()))]
 
     @abstractmethod
     def reading(self, folder: Path, source: Source) -> str:

@@ -17,7 +17,7 @@ from bboxbench import __version__
 from bboxbench.data_gen.exports.layout import Format
 from bboxbench.data_gen.exports.source import Piece, Source
 from bboxbench.errors import CannotRead, FolderConflict, InputError, read_errors, write_errors
-from bboxbench.files import LOCK_NAME, make_folder, write_atomically
+from bboxbench.files import LOCK_NAME, make_folder, open_file, write_atomically
 
 __all__ = ["RECORD", "UNFINISHED", "Notes", "claim_of", "content_of", "read_record", "refuse_conflicts", "whole_record"]
 
@@ -52,12 +52,12 @@ def content_of(folder: Path, names: Iterable[str]) -> dict[str, Any]:
     """How many files, bytes, and the SHA-256 over each one's content and length, in order.
 
     Raises:
-        CannotRead: a file is missing or may not be read.
+        CannotRead: a file is missing, none, or may not be read.
     """
     digest, count, size = hashlib.sha256(), 0, 0
     for name in names:
         length = 0
-        with read_errors(folder / name), (folder / name).open("rb") as stream:
+        with read_errors(folder / name), open_file(folder / name) as stream:
             # Annotations of a million pictures are some 200 MB.
             while block := stream.read(1 << 20):
                 digest.update(block)
@@ -221,7 +221,8 @@ def _text(claim: dict[str, Any]) -> str:
 def _load(path: Path) -> dict[str, Any] | None:
     """A JSON object from a file that is not trusted; None where there is none."""
     try:
-        content = json.loads(path.read_bytes())
+        with open_file(path) as stream:
+            content = json.loads(stream.read())
     except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

@@ -80,9 +80,9 @@ class Source:
         """What the data set is called."""
         return self.data.spec.folder_name
 
-    @property
+    @cached_property
     def sha256(self) -> str:
-        """Identity of the data set, hexadecimal."""
+        """Identity of the data set, hexadecimal; made once, for it is a hash over those of all shards."""
         return self.data.sha256
 
     @property

@@ -13,11 +13,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from disturbed_datasets import children_of
+from workers_seen import gone
 
 from bboxbench.data_gen import Dataset, DatasetSpec, generate
 from bboxbench.data_gen.exports import FORMATS, default_folder, export
 from bboxbench.data_gen.exports.source import Source
+from bboxbench.data_gen.manifest import Manifest
 from bboxbench.errors import CannotWrite, FolderConflict, InputError
 from bboxbench.files import claim_folder
 
@@ -91,6 +95,88 @@ def test_what_was_harmed_is_restored(harm, harmed: str, few: Dataset, tmp_path: 
     harm(folder / harmed)
     export(few, "coco", folder)
     assert content(folder) == before
+
+
+def into_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")
+@pytest.mark.parametrize("harmed", ["train/00000001.png", "annotations/instances_test.json"])
+def test_a_pipe_in_a_files_place_is_replaced_and_not_waited_for(harmed: str, few: Dataset, tmp_path: Path) -> None:
+    folder = export(few, "coco", tmp_path / "out").folder
+    before = content(folder)
+    into_a_pipe(folder / harmed)
+    export(few, "coco", folder, workers=1)
+    assert content(folder) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such pipes")
+def test_a_record_that_is_a_pipe_is_refused_and_not_waited_for(few: Dataset, tmp_path: Path) -> None:
+    folder = export(few, "coco", tmp_path / "out").folder
+    into_a_pipe(folder / "export.json")
+    with pytest.raises(FolderConflict, match="was not written by bboxbench, or was changed"):
+        export(few, "coco", folder)
+
+
+@pytest.mark.parametrize("form", [name for name in FORMATS if name != "tfrecord"])
+def test_which_whole_files_there_should_be_is_not_the_records_to_say(form: str, few: Dataset, tmp_path: Path) -> None:
+    folder = export(few, form, tmp_path / "out").folder
+    before = content(folder)
+    record = json.loads(before["export.json"])
+    for entry in record["whole"]:
+        (folder / entry["file"]).unlink()
+    (folder / "export.json").write_text(json.dumps({**record, "whole": []}))
+    export(few, form, folder, workers=1)
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("place", ["../elsewhere", "/elsewhere", "train/00000000.png"])
+def test_no_file_is_opened_that_only_the_record_names(place: str, few: Dataset, tmp_path: Path) -> None:
+    folder = export(few, "coco", tmp_path / "out").folder
+    before = content(folder)
+    named = f"{tmp_path}{place}" if place.startswith("/") else place
+    if "elsewhere" in place:
+        # Whoever opened it would wait for ever.
+        os.mkfifo(tmp_path / "elsewhere")
+    record = json.loads(before["export.json"])
+    record["whole"].append({**record["whole"][0], "file": named})
+    (folder / "export.json").write_text(json.dumps(record))
+    export(few, "coco", folder, workers=1)
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_format_names_the_whole_files_that_it_writes(form: str, few: Dataset, tmp_path: Path) -> None:
+    source = Source(few, ("train", "test"))
+    folder = export(few, form, tmp_path / "out", source.splits, workers=1).folder
+    of_pieces = {name for piece in source.pieces for name in FORMATS[form].piece_files(source, piece)}
+    assert {*FORMATS[form].whole_names(source)} | of_pieces == {*content(folder)} - {"export.json"}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_how_often_the_data_sets_hash_is_made_does_not_grow_with_its_pictures(
+    form: str, few: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, hashed = [], Manifest.sha256.fget
+
+    def counted(manifest: Manifest) -> str:
+        made.append(manifest)
+        return hashed(manifest)
+
+    monkeypatch.setattr(Manifest, "sha256", property(counted))
+    counts = []
+    for splits in (("validation",), ("train", "validation", "test")):
+        made.clear()
+        export(few, form, tmp_path / splits[0], splits, workers=1)
+        counts.append(len(made))
+    # Of 2 and of 10 pictures.
+    assert counts[0] == counts[1] > 0
+
+
+def test_the_number_of_workers_may_be_any_whole_number(few: Dataset, tmp_path: Path) -> None:
+    assert export(few, "csv", tmp_path / "out", workers=np.int64(1)).n == 10
 
 
 @pytest.mark.parametrize("harm", [truncate, alter, Path.unlink])
@@ -219,14 +305,21 @@ def test_killed_at_ten_random_moments_and_gone_on_with_at_once_it_ends_at_the_sa
     assert content(export(tiny, "coco", tmp_path / "out", workers=2).folder) == content(undisturbed)
 
 
-def test_ctrl_c_ends_quickly_with_130_and_can_be_resumed(tiny: Dataset, undisturbed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_it_and_its_workers_with_130_and_it_can_be_resumed(
+    number: signal.Signals, tiny: Dataset, undisturbed: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     with started(tiny.folder, out, "coco") as process:
         wait_for(out, 100, process)
-        os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        children = children_of(process.pid)
+        assert len(children) == 2
+        os.killpg(process.pid, number)
+        _, errors = process.communicate(timeout=60)
+    assert all(gone(child) for child in children)
     assert process.returncode == 130
     assert "Traceback" not in errors
+    assert errors.splitlines()[-1].startswith("Interrupted")
     assert content(export(tiny, "coco", out, workers=2).folder) == content(undisturbed)
 
 
