@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +47,17 @@ def test_what_it_says_how_to_read_is_there_whichever_splits_were_wanted(form: st
     pattern = re.search(r"some(/[\w./*-]+)?", err.splitlines()[-1])
     assert pattern is not None
     assert list(Path().glob(pattern[0]))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_it_says_how_to_read_can_be_typed_whatever_the_folder_is_called(form: str, data: Dataset) -> None:
+    folder = "it's my \\ folder"
+    said = FORMATS[form].reading(Path(folder), Source(data, SPLITS))
+    if form == "yolo":
+        assert shlex.split(said) == ["yolo", "detect", "train", f"data={folder}/data.yaml"]
+        return
+    words = [node.value for node in ast.walk(ast.parse(said.split(";")[0])) if isinstance(node, ast.Constant)]
+    assert [word for word in words if isinstance(word, str) and word.startswith(folder)]
 
 
 @pytest.mark.usefixtures("data")

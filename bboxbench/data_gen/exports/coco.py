@@ -40,6 +40,7 @@ class Coco(Format):
                 "bbox": [xmin, ymin, xmax - xmin, ymax - ymin],
                 "area": (xmax - xmin) * (ymax - ymin),
                 "iscrowd": 0,
+                # Where there is no mask none is made up: who asks for one hears of it, and who takes boxes needs none.
                 "segmentation": [],
             }
             if sample.mask is not None:
@@ -54,7 +55,7 @@ class Coco(Format):
 
     def reading(self, folder: Path, source: Source) -> str:
         """By pycocotools."""
-        return f"pycocotools.coco.COCO('{folder}/annotations/instances_{source.pieces[0].split}.json')"
+        return f"pycocotools.coco.COCO({f'{folder}/annotations/instances_{source.pieces[0].split}.json'!r})"
 
 
 def _instances(source: Source, split: str, texts: Texts) -> Iterator[str]:

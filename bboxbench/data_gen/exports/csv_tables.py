@@ -46,7 +46,7 @@ class CsvTables(Format):
 
     def reading(self, folder: Path, source: Source) -> str:
         """By pandas; a class may be called 1 or NA."""
-        return f"pandas.read_csv('{folder}/boxes.csv', dtype={{'class': str}}, keep_default_na=False)"
+        return f"pandas.read_csv({f'{folder}/boxes.csv'!r}, dtype={{'class': str}}, keep_default_na=False)"
 
 
 def _with_header(source: Source, texts: Texts) -> Iterator[str]:

@@ -53,8 +53,8 @@ class ImageFolder(Format):
 
     def reading(self, folder: Path, source: Source) -> str:
         """By ``datasets``; without the card's features its classes would be numbers."""
-        features = f"datasets.info.DatasetInfosDict.from_directory('{folder}')['default'].features"
-        return f"datasets.load_dataset('imagefolder', data_dir='{folder}', features={features})"
+        features = f"datasets.info.DatasetInfosDict.from_directory({str(folder)!r})['default'].features"
+        return f"datasets.load_dataset('imagefolder', data_dir={str(folder)!r}, features={features})"
 
 
 def _mask_name(picture: str) -> str:

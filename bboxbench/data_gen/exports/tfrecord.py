@@ -65,7 +65,7 @@ class TfRecord(Format):
 
     def reading(self, folder: Path, source: Source) -> str:
         """By tf.data."""
-        return f"tf.data.TFRecordDataset(tf.io.gfile.glob('{folder}/{source.pieces[0].split}-*{SUFFIX}'))"
+        return f"tf.data.TFRecordDataset(tf.io.gfile.glob({f'{folder}/{source.pieces[0].split}-*{SUFFIX}'!r}))"
 
 
 def _example(train: Any, source: Source, sample: Sample) -> Any:

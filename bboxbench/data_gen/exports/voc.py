@@ -61,7 +61,7 @@ class PascalVoc(Format):
     def reading(self, folder: Path, source: Source) -> str:
         """By any XML parser."""
         first = f"{folder}/Annotations/{_stem(picture_name(source.pieces[0].rows.start))}.xml"
-        return f"xml.etree.ElementTree.parse('{first}'); corners count from 1, inclusive"
+        return f"xml.etree.ElementTree.parse({first!r}); corners count from 1, inclusive"
 
 
 def _chained(splits: list[str], texts: Texts) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -59,7 +60,7 @@ class Yolo(Format):
 
     def reading(self, folder: Path, source: Source) -> str:
         """By Ultralytics' command."""
-        return f"yolo detect train data={folder}/data.yaml"
+        return f"yolo detect train {shlex.quote(f'data={folder}/data.yaml')}"
 
 
 def _label_name(picture: str) -> str:
