@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ import pytest
 from bboxbench.data_gen.exports import FORMATS
 from bboxbench.data_gen.exports.csv_tables import COLUMNS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "exports.md").read_text("utf-8")
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "exports.md").read_text("utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -40,3 +43,17 @@ def test_every_format_and_column_is_on_the_page() -> None:
     assert [name for name in FORMATS if f"| `{name}` |" not in PAGE] == []
     assert [name for name in COLUMNS if f"`{name}`" not in PAGE] == []
     assert len(BLOCKS) == len(FORMATS) + 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system tells nothing of an ended process's memory")
+def test_what_measures_time_and_memory_prints_a_row_a_format(tmp_path: Path) -> None:
+    options = ["--n=20", "--width=64", "--height=48", "--repeats=2", "--formats", "coco", "csv"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "exports.py"), *options]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    rows = re.findall(
+        r"^\| `(\w+)` \| [\d.]+ \([\d.]+ to [\d.]+\) \| [\d.]+ \| (\d+) MB \| [\d.]+ MB \|$", done.stdout, re.M
+    )
+    assert [form for form, _ in rows] == ["coco", "csv"]
+    assert all(int(peak) > 10 for _, peak in rows)
+    assert list(tmp_path.iterdir()) == []
+    assert "python benchmarks/exports.py" in PAGE
