@@ -9,12 +9,19 @@ import typer
 
 from bboxbench.cli.console import Console
 from bboxbench.cli.numbers import whole_number
+from bboxbench.cli.options import flag
 from bboxbench.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.table import Table
 
+    from bboxbench.data_gen import Dataset
+
 __all__ = ["add_to"]
+
+OPTIONS = "Options"
+"""Heading in ``--help`` under which all stand: Typer's own."""
 
 COUNT = 24
 
@@ -43,22 +50,24 @@ def preview(
         int | None, typer.Option(parser=whole_number(1), metavar="N", help="Pictures side by side.")
     ] = None,
     worst_contrast: Annotated[
-        bool, typer.Option("--worst-contrast", help="Show the samples with the least contrast.")
+        bool, flag(OPTIONS, "Show the samples with the least contrast.", "--worst-contrast")
     ] = False,
-    smallest: Annotated[bool, typer.Option("--smallest", help="Show those with the smallest boxes.")] = False,
-    largest: Annotated[bool, typer.Option("--largest", help="Show those with the largest boxes.")] = False,
+    smallest: Annotated[bool, flag(OPTIONS, "Show those with the smallest boxes.", "--smallest")] = False,
+    largest: Annotated[bool, flag(OPTIONS, "Show those with the largest boxes.", "--largest")] = False,
     index: Annotated[
         str | None, typer.Option(metavar="LIST", help="Show these samples, as 17 or 17,40-45.", show_default=False)
     ] = None,
-    masks: Annotated[bool, typer.Option("--masks", help="Draw the outlines of masks in.")] = False,
+    masks: Annotated[bool, flag(OPTIONS, "Draw the outlines of masks in.", "--masks")] = False,
     histograms: Annotated[
         bool,
-        typer.Option(
-            "--histograms", help="Draw how all samples are spread, too: DIR/histograms.png, or FILE-histograms.png."
+        flag(
+            OPTIONS,
+            "Draw how all samples are spread, too: DIR/histograms.png, or FILE-histograms.png.",
+            "--histograms",
         ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors and the paths.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    quiet: Annotated[bool, flag(OPTIONS, "Nothing but errors and the paths.", "--quiet", "-q")] = False,
+    as_json: Annotated[bool, flag(OPTIONS, "One JSON object a line on stdout.", "--json")] = False,
 ) -> None:
     """Write a page of samples with their boxes drawn in, and say what the data set holds.
 
@@ -83,7 +92,9 @@ def preview(
 
     console = Console(quiet, as_json)
     dataset = open_dataset(folder)
-    numbers = None if quiet and not as_json else _numbers(dataset)
+    # Read before anything is written, also where histograms alone are of it: it may have been changed.
+    table = dataset.table() if histograms or as_json or not quiet else None
+    numbers = None if table is None or (quiet and not as_json) else _numbers(dataset, table)
     # Each sample may lie in another shard, all of which is checked.
     with console.status("Reading the samples"):
         path = draw(
@@ -113,10 +124,10 @@ def preview(
     console.event("done", **found)
 
 
-def _numbers(dataset: Any) -> dict[str, Any]:
+def _numbers(dataset: Dataset, table: pd.DataFrame) -> dict[str, Any]:
     from bboxbench.data_gen.summary import summarise
 
-    return summarise(dataset.table(), dataset.spec.width, dataset.spec.height, dataset.classes)
+    return summarise(table, dataset.spec.width, dataset.spec.height, dataset.classes)
 
 
 def _show(console: Console, numbers: dict[str, Any]) -> None:

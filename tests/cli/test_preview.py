@@ -138,15 +138,24 @@ def test_json_gives_the_numbers(capsys, folder: Path) -> None:
     assert set(summary["measures"]["contrast"]) == {"least", "median", "largest"}
 
 
-@pytest.mark.parametrize("option", [[], ["--smallest"], ["--histograms", "--quiet"]])
+@pytest.mark.parametrize("option", [[], ["--smallest"], ["--histograms", "--quiet"], ["--histograms", "--json"]])
 def test_a_table_that_was_changed_is_refused_before_anything_is_written(capsys, folder: Path, option) -> None:
     table = folder / "boxes.csv"
     table.write_text(table.read_text().replace("train", "tests"))
     code, _, err = run(capsys, str(folder), *option)
     assert (code, err.count("\n")) == (2, 1)
     assert "was changed since it was written" in err
-    if "--histograms" not in option:
-        assert not (folder / "preview.png").exists()
+    assert list(folder.glob("*.png")) == []
+
+
+def test_help_gives_a_flag_nothing_to_type(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    _, out, _ = run(capsys, "--help")
+    flags = ("--worst-contrast", "--smallest", "--largest", "--masks", "--histograms", "--quiet", "--json")
+    lines = [line for line in out.splitlines() if any(f" {name} " in line and line.startswith("│ ") for name in flags)]
+    assert len(lines) == len(flags)
+    assert [line for line in lines if "<" in line] == []
+    assert out.count("╭") == 2, "all options stand under one heading"
 
 
 def test_an_imported_data_set_is_looked_at_like_any_other(capsys, tmp_path: Path) -> None:
