@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen import Dataset, DatasetSpec, Sample, draw_sample, gallery, generate, preview
-from bboxbench.data_gen.gallery import _framed, _read, _standing_out, box_colour, render_gallery
+from bboxbench.data_gen.gallery import _enlargement, _framed, _read, _standing_out, box_colour, render_gallery
 from bboxbench.data_gen.glyph_names import class_labels
 from bboxbench.errors import InputError
 
@@ -51,7 +52,10 @@ def test_any_count_and_number_of_columns_makes_a_page(
 
 def test_more_than_there_are_shows_all(tmp_path: Path) -> None:
     data = generate(DatasetSpec.letters(n=2), tmp_path / "two")
-    assert preview(data, tmp_path / "page.png", count=24).is_file()
+    more, all_of_them, fewer = (
+        preview(data, tmp_path / f"{count}.png", count=count).read_bytes() for count in (24, 2, 1)
+    )
+    assert more == all_of_them != fewer
 
 
 @pytest.mark.parametrize("changes", [{"count": 0}, {"count": 401}, {"count": 2.0}, {"columns": 0}])
@@ -79,13 +83,26 @@ def imported(glyph: str, width: int = 64, height: int = 48) -> Sample:
     "glyph", ["A", "traffic light", "a class with a name that is longer than any caption", "\u4e00", ""]
 )
 def test_pictures_that_were_not_drawn_are_shown_with_the_name_of_their_class(size: tuple[int, int], glyph: str) -> None:
-    page = render_gallery([imported(glyph, *size)] * 3, "a folder", 2, ("reason", "", ""))
-    pixels = np.asarray(page)
-    # No caption and no picture runs over the page's own margin.
-    assert (pixels[:, -20:] == 255).all()
-    assert (pixels[:, :20] == 255).all()
-    # Each sample has a caption under it: something dark that is no part of a picture.
-    assert page.height > 2 * min(size[1], 100)
+    sample = imported(glyph, *size)
+    page, other = (
+        np.asarray(render_gallery([each] * 3, "a folder", 2, ("reason", "", "")))
+        for each in (sample, replace(sample, glyph="lorry"))
+    )
+    framed = np.asarray(_framed(sample, *_enlargement(size[0])))
+    height, width = framed.shape[:2]
+    # What is left of the page once title, pictures and captions are taken away is paper.
+    rest = page.copy()
+    rest[:44] = 255
+    for row, column in ((0, 0), (0, 1), (1, 0)):
+        top, left = 44 + row * (height + 46), 24 + column * (width + 20)
+        assert (page[top : top + height, left : left + width] == framed).all()
+        caption = np.s_[top + height : top + height + 26, left : left + width]
+        assert page[caption].min() < 100, "no caption"
+        assert (page[caption] != other[caption]).any(), "a caption without its class"
+        rest[top : top + height + 26, left : left + width] = 255
+    assert (rest == 255).all()
+    assert (page[:44, :20] == 255).all()
+    assert (page[:44, -20:] == 255).all()
 
 
 def test_the_frame_of_a_picture_of_many_colours_covers_just_its_box() -> None:
