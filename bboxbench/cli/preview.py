@@ -52,10 +52,18 @@ def preview(
     worst_contrast: Annotated[
         bool, flag(OPTIONS, "Show the samples with the least contrast.", "--worst-contrast")
     ] = False,
+    worst_rounding: Annotated[
+        bool,
+        flag(OPTIONS, "Show imported samples whose boxes rounding to pixels changed most.", "--worst-rounding"),
+    ] = False,
     smallest: Annotated[bool, flag(OPTIONS, "Show those with the smallest boxes.", "--smallest")] = False,
     largest: Annotated[bool, flag(OPTIONS, "Show those with the largest boxes.", "--largest")] = False,
     index: Annotated[
         str | None, typer.Option(metavar="LIST", help="Show these samples, as 17 or 17,40-45.", show_default=False)
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Choose among train, validation or test alone.", show_default=False),
     ] = None,
     masks: Annotated[bool, flag(OPTIONS, "Draw the outlines of masks in.", "--masks")] = False,
     histograms: Annotated[
@@ -71,22 +79,29 @@ def preview(
 ) -> None:
     """Write a page of samples with their boxes drawn in, and say what the data set holds.
 
-    Small pictures are enlarged, so that a box off by a pixel can be seen; those 800 wide or more are made smaller, and
-    the title says how much. Below stand index, letter, face and box, or why it was chosen. The last line on stdout is
-    the page's path; with --histograms, theirs stands before it.
+    Small pictures are enlarged, so that a box off by a pixel can be seen; large ones are made smaller, and the title
+    says how much. Below stand index, class, box, and why it was chosen, its face, or the file it was imported from. The
+    last line on stdout is the page's path; with --histograms, theirs stands before it.
     """
     from bboxbench.data_gen import open_dataset
     from bboxbench.data_gen import preview as draw
     from bboxbench.data_gen.choosing import parse_indices
     from bboxbench.data_gen.gallery import MAX_COUNT
 
-    orders = {"worst_contrast": worst_contrast, "smallest": smallest, "largest": largest}
+    orders = {
+        "worst_contrast": worst_contrast,
+        "worst_rounding": worst_rounding,
+        "smallest": smallest,
+        "largest": largest,
+    }
     asked = [f"--{name.replace('_', '-')}" for name, wanted in orders.items() if wanted]
     asked += ["--index"] if index is not None else []
     if len(asked) > 1:
         raise InputError(f"Expected one way to choose samples, received {' and '.join(asked)}. Leave all but one out.")
     if index is not None and count is not None:
         raise InputError("Expected --index or --count, received both: the list says how many. Leave --count out.")
+    if index is not None and split is not None:
+        raise InputError("Expected --index or --split, received both: the list says which samples. Leave --split out.")
     order = next((name for name, wanted in orders.items() if wanted), None)
     indices = None if index is None else parse_indices(index, MAX_COUNT)
 
@@ -104,10 +119,12 @@ def preview(
             columns,
             order=order,
             indices=indices,
+            split=split,
             masks=masks,
         )
-    shown = len(indices) if indices is not None else min(COUNT if count is None else count, dataset.n)
-    found: dict[str, Any] = {"path": str(path), "count": shown, "total": dataset.n}
+    total = dataset.n if split is None else len(dataset.split(split))
+    shown = len(indices) if indices is not None else min(COUNT if count is None else count, total)
+    found: dict[str, Any] = {"path": str(path), "count": shown, "total": total}
     if numbers is not None:
         found["summary"] = numbers
         _show(console, numbers)
@@ -119,19 +136,23 @@ def preview(
         found["histograms"] = str(spread)
         console.say("How they are spread:")
         console.show(str(spread))
-    console.say(f"{shown} of {dataset.n:,} samples, each with its box:")
+    console.say(f"{shown} of {total:,} sample{'' if total == 1 else 's'}, each with its box:")
     console.show(str(path))
     console.event("done", **found)
 
 
 def _numbers(dataset: Dataset, table: pd.DataFrame) -> dict[str, Any]:
+    from bboxbench.data_gen.rounding import with_rounding
     from bboxbench.data_gen.summary import summarise
 
-    return summarise(table, dataset.spec.width, dataset.spec.height, dataset.classes)
+    return summarise(with_rounding(table, dataset.spec), dataset.spec.width, dataset.spec.height, dataset.classes)
 
 
 def _show(console: Console, numbers: dict[str, Any]) -> None:
     """What a data set holds, as two tables on stdout."""
+    from rich.console import Group
+
+    from bboxbench.cli.trimmed import Trimmed
     from bboxbench.data_gen.summary import fact_rows, measure_rows
 
     if console.as_json:
@@ -148,7 +169,7 @@ def _show(console: Console, numbers: dict[str, Any]) -> None:
     for measure in measure_rows(numbers):
         measures.add_row(*measure)
     # A class's name is no markup.
-    console.stdout.print(facts, measures, "", sep="\n", markup=False)
+    console.stdout.print(Trimmed(Group(facts, measures, "")), markup=False)
 
 
 def _table(header: bool = False) -> Table:

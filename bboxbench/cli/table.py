@@ -7,11 +7,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from bboxbench.cli.trimmed import Trimmed
 
 if TYPE_CHECKING:
     from bboxbench.experiments.summary import Line, Tables
@@ -112,22 +113,7 @@ def summary(sweep: Tables, width: int, planned: int = 0) -> RenderableType:
         parts.append(Text())
     if sentences := leaders(sweep):
         parts += [*map(Text, sentences), Text()]
-    return _Trimmed(Group(*parts, *(Text(note, style="dim") for note in notes(sweep))))
-
-
-class _Trimmed:
-    """Draws without the blanks that fill up a table's lines: in a file they are noise."""
-
-    def __init__(self, drawn: RenderableType) -> None:
-        self._drawn = drawn
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for line in console.render_lines(self._drawn, options, pad=False):
-            while line and not line[-1].text.strip():
-                line.pop()
-            yield from line[:-1]
-            yield from (Segment(last.text.rstrip(), last.style) for last in line[-1:])
-            yield Segment.line()
+    return Trimmed(Group(*parts, *(Text(note, style="dim") for note in notes(sweep))))
 
 
 def _narrow_widths(lines: Sequence[Line], width: int) -> list[int]:

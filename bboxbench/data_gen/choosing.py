@@ -1,4 +1,4 @@
-"""Which samples of a data set to look at: the first, the faintest, the smallest, the largest, or those named."""
+"""Which samples of a data set to look at: the first, those at the head of an order, or those named."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Choice:
     reasons: tuple[str, ...]
 
 
-def first(n: int, count: int) -> Choice:
-    """The first ``count`` of ``n`` samples."""
-    indices = tuple(range(min(n, count)))
+def first(indices: Sequence[int], count: int) -> Choice:
+    """The first ``count`` of some samples."""
+    indices = tuple(indices[:count])
     return Choice(indices, "", ("",) * len(indices))
 
 
@@ -52,7 +52,8 @@ def choose(table: pd.DataFrame, order: str, count: int) -> Choice:
     """The ``count`` samples at the head of an order; those alike in what is measured stand by index.
 
     Args:
-        table: as `bboxbench.data_gen.Dataset.table` gives it.
+        table: as `bboxbench.data_gen.Dataset.table` gives it, or a part of it. ``worst_rounding`` needs what
+            `bboxbench.data_gen.rounding.with_rounding` adds.
         order: one of `ORDERS`.
         count: samples, 1 or more; all where there are fewer.
 
@@ -85,6 +86,15 @@ def _contrast(table: pd.DataFrame) -> pd.Series:
     return values
 
 
+def _rounding(table: pd.DataFrame) -> pd.Series:
+    if "rounding" not in table:
+        raise InputError(
+            "Expected a data set that was imported, received one that was drawn, whose boxes were not rounded; "
+            "choose its smallest boxes or samples by index."
+        )
+    return table["rounding"]
+
+
 def _area(table: pd.DataFrame) -> pd.Series:
     # Before int64 a product could run over.
     width, height = table["xmax"] - table["xmin"], table["ymax"] - table["ymin"]
@@ -95,6 +105,10 @@ def _contrast_in_words(row: Mapping[Any, Any]) -> str:
     return f"contrast {row['contrast']}"
 
 
+def _rounding_in_words(row: Mapping[Any, Any]) -> str:
+    return f"rounding IoU {row['rounding']:.3f}"
+
+
 def _size_in_words(row: Mapping[Any, Any]) -> str:
     width, height = row["xmax"] - row["xmin"], row["ymax"] - row["ymin"]
     return f"{width} x {height} = {width * height:,} px²"
@@ -102,6 +116,7 @@ def _size_in_words(row: Mapping[Any, Any]) -> str:
 
 ORDERS: dict[str, tuple[Callable[[pd.DataFrame], pd.Series], str, int, Callable[[Mapping[Any, Any]], str]]] = {
     "worst_contrast": (_contrast, "least contrast first", 1, _contrast_in_words),
+    "worst_rounding": (_rounding, "most changed by rounding first", 1, _rounding_in_words),
     "smallest": (_area, "smallest boxes first", 1, _size_in_words),
     "largest": (_area, "largest boxes first", -1, _size_in_words),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,37 +13,49 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from bboxbench.data_gen.choosing import Choice, choose, first, named
-from bboxbench.data_gen.colours import BLACK, WHITE, Colour, luma
+from bboxbench.data_gen.colours import Colour
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.fonts import open_font
 from bboxbench.data_gen.glyph_names import class_labels, glyph_name
+from bboxbench.data_gen.imported import ImportedSpec
 from bboxbench.data_gen.masks import IGNORED
+from bboxbench.data_gen.rounding import with_rounding
 from bboxbench.data_gen.samples import Sample
 from bboxbench.errors import InputError, write_errors
+from bboxbench.figure_style import INK, MUTED, PAPER
 from bboxbench.files import make_folder, write_atomically
 
-__all__ = ["MAX_COUNT", "box_colour", "check_png", "held_name", "own_name", "preview", "render_gallery"]
+__all__ = ["MAX_COUNT", "MAX_WIDTH", "check_png", "held_name", "own_name", "preview", "render_gallery"]
 
 MAX_COUNT = 400
 """Samples on one page, and columns."""
 
-_CELL_WIDTH = 400
-"""Pictures are enlarged by a whole number to about this width, so that a box off by one pixel can be seen; those of
-twice the width or more are made smaller."""
+_SIDE, _TALLEST, _LONGEST, _LEAST = 400, 600, 2000, 32
+"""Pictures are enlarged by a whole number to about `_SIDE` pixels across, so that a box off by one pixel can be seen,
+but no taller than `_TALLEST`; those of twice the width, or of more than twice that height, are made smaller. A narrow
+or flat one keeps `_LEAST` pixels of its shorter side while the other is no longer than `_LONGEST`."""
 
-_MARGIN, _GAP, _TITLE, _CAPTION = 24, 20, 44, 26
-_PAPER, _DARK, _FAINT = (255, 255, 255), (30, 30, 30), (125, 125, 125)
+_LEAST_CELL = 200
+"""Width that a caption has, however narrow its picture."""
 
-_PENS: tuple[Colour, ...] = (
-    (255, 0, 200),
-    (0, 255, 60),
-    (255, 235, 0),
-    (0, 225, 255),
-    (255, 30, 30),
-    (20, 60, 255),
-    (0, 0, 0),
-    (255, 255, 255),
-)
+MAX_WIDTH = 6000
+"""Of a page with several columns, in pixels: more is no picture that a viewer shows."""
+
+_MARGIN, _GAP, _TITLE, _TITLE_LINE, _LINE = 24, 20, 44, 23, 17
+_ABOVE_CAPTION = 6
+_LEAST_PAGE = 2 * _MARGIN + _SIDE
+_EDGE = "#bebebe"
+"""Of the hairline round each picture: a white one is else not told from the paper."""
+
+_LIGHT: Colour = (255, 255, 255)
+_HALO: Colour = (16, 18, 20)
+"""The frame of a box, a light line outside of it and a dark one round that: one of the two is seen on any colour. They
+are those of true boxes in every picture of this project."""
+_FRAME = 3
+"""Pixels that a frame takes beyond its box, two of them light."""
+_MASK: Colour = (255, 0, 200)
+"""Of the outlines of masks, in turn with the light one, so that one of the two is seen."""
+_DASH = 3
 
 
 def preview(
@@ -54,6 +66,7 @@ def preview(
     *,
     order: str | None = None,
     indices: Sequence[int] | None = None,
+    split: str | None = None,
     masks: bool = False,
 ) -> Path:
     """Write a gallery of some of a data set's samples, as they are on disk.
@@ -63,17 +76,19 @@ def preview(
         path: the picture to write, ``.png``; its folder is made.
         count: samples to show, 1 to 400; all where there are fewer.
         columns: pictures side by side; by default as many as make a page about as wide as high.
-        order: None for the first samples; ``worst_contrast``, ``smallest`` or ``largest`` for those at its head, by
-            ``boxes.csv``, so that only their shards are read.
-        indices: these samples and no others, up to 400, in place of ``count`` and ``order``.
+        order: None for the first samples; ``worst_contrast``, ``worst_rounding``, ``smallest`` or ``largest`` for those
+            at its head, by ``boxes.csv``, so that only their shards are read.
+        indices: these samples and no others, up to 400, in place of ``count``, ``order`` and ``split``.
+        split: ``train``, ``validation`` or ``test``, to choose among its samples alone.
         masks: whether the outline of each mask is drawn in, and what a class map ignores is dotted.
 
     Returns:
         The path written.
 
     Raises:
-        InputError: a number is out of range, there is no such order, both ``order`` and ``indices`` are given, the
-            path is a folder or no ``.png``, the data set has no masks, or it cannot be read.
+        InputError: a number is out of range, so many columns make a page wider than `MAX_WIDTH`, there is no such
+            order or split, the split is empty, ``indices`` are given and an order or a split, too, the path is a folder
+            or no ``.png``, the data set has no masks, or it cannot be read.
         CannotWrite: no space, no permission.
     """
     path = Path(path)
@@ -86,14 +101,13 @@ def preview(
         raise InputError(
             f"Expected a data set with masks, {data.folder} has none; leave masks out, or draw one with masks."
         )
-    choice = _choice(data, count, order, indices)
+    choice = _choice(data, count, order, indices, split)
+    scale, shrink = _enlargement(data.spec.width, data.spec.height)
+    _check_columns(columns, len(choice.indices), _cell_width(data.spec.width, scale, shrink))
     samples = _read(data, choice.indices)
-    _, shrink = _enlargement(data.spec.width)
-    size = f"shown at 1/{shrink}" if shrink > 1 else ""
-    title = ", ".join(filter(None, [f"{len(samples):,} of {data.n:,} samples", size, choice.about]))
-    # A page too narrow for its title loses the end of it, which is what the folder's own file says.
-    held = f" ({held_name(data)})" if held_name(data) else ""
-    page = render_gallery(samples, f"{own_name(data)}: {title}{held}", columns, choice.reasons, masks, data.classes)
+    title = _title(data, len(samples), split, shrink, choice.about)
+    names = _file_names(data, choice.indices)
+    page = render_gallery(samples, title, columns, choice.reasons, masks, data.classes, names)
     stream = io.BytesIO()
     page.save(stream, "PNG", optimize=True)
     make_folder(path.absolute().parent)
@@ -111,9 +125,56 @@ def held_name(data: Dataset) -> str:
     return "" if own_name(data) == data.spec.folder_name else data.spec.folder_name
 
 
-def _enlargement(width: int) -> tuple[int, int]:
-    """By how much pictures of that width are enlarged, and made smaller; one of the two is 1."""
-    return max(1, round(_CELL_WIDTH / width)), max(1, width // _CELL_WIDTH)
+def _title(data: Dataset, shown: int, split: str | None, shrink: int, about: str) -> str:
+    """What a page shows: whose samples, how many of how many, how small, in which order, and what the folder holds."""
+    among = data.n if split is None else len(data.split(split))
+    number = f"{shown:,} of {among:,} sample{'' if among == 1 else 's'}"
+    parts = [
+        number if split is None else f"{number} of the split {split}",
+        f"shown at 1/{shrink}" * (shrink > 1),
+        about,
+    ]
+    held = f" ({held_name(data)})" if held_name(data) else ""
+    return f"{own_name(data)}: {', '.join(filter(None, parts))}{held}"
+
+
+def _file_names(data: Dataset, indices: Sequence[int]) -> list[str]:
+    """Names of the files that imported pictures came from; none where they were drawn."""
+    if not isinstance(data.spec, ImportedSpec):
+        return []
+    names = data.table()["file"]
+    return [names[index] for index in indices]
+
+
+def _enlargement(width: int, height: int) -> tuple[int, int]:
+    """By how much pictures of that size are enlarged, and made smaller; one of the two is 1."""
+    scale = max(1, min(round(_SIDE / width), _TALLEST // height))
+    across = min(width // _SIDE, max(height // _LEAST, -(-width // _LONGEST)))
+    down = min(-(-height // (2 * _TALLEST)), max(width // _LEAST, -(-height // _LONGEST)))
+    return scale, max(1, across, down)
+
+
+def _cell_width(width: int, scale: int, shrink: int) -> int:
+    """Of a picture on the page and its caption."""
+    return max(-(-width // shrink) * scale, _LEAST_CELL)
+
+
+def _most_columns(cell: int) -> int:
+    return max(1, (MAX_WIDTH - 2 * _MARGIN + _GAP) // (cell + _GAP))
+
+
+def _check_columns(columns: int | None, count: int, cell: int) -> None:
+    """Make sure that a page of ``count`` pictures becomes no wider than `MAX_WIDTH`.
+
+    Raises:
+        InputError: it would.
+    """
+    most = _most_columns(cell)
+    if columns is not None and min(columns, count) > most:
+        raise InputError(
+            f"Expected at most {most} columns of pictures that take {cell} px each, received {columns}: a page is no "
+            f"wider than {MAX_WIDTH:,} px."
+        )
 
 
 def check_png(path: Path) -> None:
@@ -128,11 +189,18 @@ def check_png(path: Path) -> None:
         raise InputError(f"Expected the name of a .png file to write, received {path}.")
 
 
-def _choice(data: Dataset, count: int, order: str | None, indices: Sequence[int] | None) -> Choice:
+def _choice(data: Dataset, count: int, order: str | None, indices: Sequence[int] | None, split: str | None) -> Choice:
     if indices is None:
-        return first(data.n, count) if order is None else choose(data.table(), order, count)
-    if order is not None:
-        raise InputError(f"Expected an order or indices, received both: '{order}' and {len(indices)} indices.")
+        among = range(data.n) if split is None else data.split(split)
+        if not among:
+            raise InputError(f"Expected a split with samples, received {split}, which has none of the {data.n}.")
+        if order is None:
+            return first(among, count)
+        # The rows of the table are the samples in order.
+        return choose(with_rounding(data.table().iloc[among.start : among.stop], data.spec), order, count)
+    for name, value in (("an order", order), ("a split", split)):
+        if value is not None:
+            raise InputError(f"Expected {name} or indices, received both: '{value}' and {len(indices)} indices.")
     if not 1 <= len(indices) <= MAX_COUNT:
         raise InputError(f"Expected 1 to {MAX_COUNT} indices, received {len(indices)}.")
     return named(indices, data.n)
@@ -157,105 +225,154 @@ def render_gallery(
     reasons: Sequence[str] = (),
     masks: bool = False,
     classes: Sequence[str] = (),
+    names: Sequence[str] = (),
 ) -> Image.Image:
     """Lay samples of one size out on a page, each enlarged or made smaller, framed by its box, with a caption.
 
     Args:
         samples: one or more.
-        title: of the page.
+        title: of the page, which takes as many lines as it needs.
         columns: pictures side by side; by default as many as make a page about as wide as high.
         reasons: why each sample is there, for its caption; none of them has one by default.
         masks: whether masks are drawn in; all samples must have one.
         classes: all that there are: of those that look alike, captions give the code points.
+        names: of the files that the samples came from, for their captions; none of them has one by default.
     """
     height, width = samples[0].image.shape[:2]
-    scale, shrink = _enlargement(width)
+    scale, shrink = _enlargement(width, height)
     labels = class_labels(classes, "DejaVuSans-Bold")
-    cell = (-(-width // shrink) * scale, -(-height // shrink) * scale + _CAPTION)
-    columns = columns or max(1, round(math.sqrt(len(samples) * cell[1] / cell[0] * 1.4)))
+    across, down = _cell_width(width, scale, shrink), -(-height // shrink) * scale
+    captions = [
+        _Caption.of(sample, labels, reasons[place] if reasons else "", names[place] if names else "")
+        for place, sample in enumerate(samples)
+    ]
+    # All captions of a page are laid out alike: what one has no room for in its line, all have in a second one.
+    lines = 1 if all(caption.fits(across) for caption in captions) else 2
+    cell = (across, down + _ABOVE_CAPTION + lines * _LINE)
+    columns = columns or min(max(1, round(math.sqrt(len(samples) * cell[1] / cell[0] * 1.4))), _most_columns(across))
     columns = min(columns, len(samples))
     rows = -(-len(samples) // columns)
-    page = Image.new(
-        "RGB",
-        (2 * _MARGIN + columns * (cell[0] + _GAP) - _GAP, _TITLE + _MARGIN + rows * (cell[1] + _GAP)),
-        _PAPER,
-    )
-    pen = ImageDraw.Draw(page)
-    room = page.width - 2 * _MARGIN
+    wide = max(_LEAST_PAGE, 2 * _MARGIN + columns * (cell[0] + _GAP) - _GAP)
     bold = open_font("DejaVuSans-Bold", 17)
-    pen.text((_MARGIN, _TITLE / 2 + 4), _fitting(title, bold.getlength, room), fill=_DARK, font=bold, anchor="lm")
-    for place, sample in enumerate(samples):
+    said = _wrapped(title, bold.getlength, wide - 2 * _MARGIN)
+    head = _TITLE + (len(said) - 1) * _TITLE_LINE
+    page = Image.new("RGB", (wide, head + _MARGIN + rows * (cell[1] + _GAP)), PAPER)
+    pen = ImageDraw.Draw(page)
+    for number, line in enumerate(said):
+        pen.text((_MARGIN, _TITLE / 2 + 4 + number * _TITLE_LINE), line, fill=INK, font=bold, anchor="lm")
+    for place, (sample, caption) in enumerate(zip(samples, captions, strict=True)):
         left = _MARGIN + place % columns * (cell[0] + _GAP)
-        top = _TITLE + place // columns * (cell[1] + _GAP)
-        page.paste(_framed(sample, scale, shrink, masks), (left, top))
-        reason = reasons[place] if reasons else ""
-        _caption(pen, sample, labels, reason, left, top + cell[1] - _CAPTION // 2, cell[0])
+        top = head + place // columns * (cell[1] + _GAP)
+        page.paste(_framed(sample, scale, shrink, masks), (left - _FRAME, top - _FRAME))
+        caption.draw(pen, left, top + down + _ABOVE_CAPTION, across, lines)
     return page
 
 
 def _framed(sample: Sample, scale: int, shrink: int = 1, masks: bool = False) -> Image.Image:
-    """The picture, enlarged ``scale`` times or made ``shrink`` times smaller, with its box."""
-    colour, second = _frame_colours(sample)
+    """The picture, enlarged ``scale`` times or made ``shrink`` times smaller, with its box.
+
+    The box lies within its frame, so that nothing of a small one is covered. A frame may reach out of the picture, for
+    which `_FRAME` pixels of paper are round it; on them a hairline tells where the picture ends.
+    """
     pixels = np.repeat(np.repeat(sample.image, scale, axis=0), scale, axis=1)
     if masks and sample.mask is not None:
-        _trace(pixels, sample.image, sample.mask, scale, colour)
+        _trace(pixels, sample.mask, scale)
         if sample.class_map is not None:
             rows, columns = np.nonzero(sample.class_map == IGNORED)
-            pixels[rows * scale + scale // 2, columns * scale + scale // 2] = colour
+            _dash(pixels, rows * scale + scale // 2, columns * scale + scale // 2)
     picture = Image.fromarray(pixels)
     if shrink > 1:
         picture = picture.reduce(shrink)
+    framed = Image.new("RGB", (picture.width + 2 * _FRAME, picture.height + 2 * _FRAME), PAPER)
+    pen = ImageDraw.Draw(framed)
+    pen.rectangle((_FRAME - 1, _FRAME - 1, _FRAME + picture.width, _FRAME + picture.height), outline=_EDGE)
+    framed.paste(picture, (_FRAME, _FRAME))
     xmin, ymin, xmax, ymax = (side * scale for side in sample.box.tolist())
-    # The second corner is painted too, and a box is half-open: one less, else it is a pixel too large.
-    frame = (xmin // shrink, ymin // shrink, (xmax - 1) // shrink, (ymax - 1) // shrink)
-    pen = ImageDraw.Draw(picture)
-    left, top, right, bottom = frame
-    if second is not None and right - left > 2 and bottom - top > 2:
-        pen.rectangle((left + 1, top + 1, right - 1, bottom - 1), outline=second)
-    pen.rectangle(frame, outline=colour)
-    return picture
+    # What is made smaller keeps every pixel that a part of the box lies in.
+    left, top, right, bottom = xmin // shrink, ymin // shrink, -(-xmax // shrink), -(-ymax // shrink)
+    for beyond, colour in ((1, _LIGHT), (2, _LIGHT), (_FRAME, _HALO)):
+        # The second corner is painted too, and a box is half-open: one less, else it is a pixel too large.
+        near, far = _FRAME - beyond, _FRAME + beyond - 1
+        pen.rectangle((left + near, top + near, right + far, bottom + far), outline=colour)
+    return framed
 
 
-def _trace(
-    pixels: npt.NDArray[np.uint8], image: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8], scale: int, box: Colour
-) -> None:
-    """Paint the outline of a mask into the enlarged ``pixels`` of ``image``, in another pen than its box has."""
+def _trace(pixels: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8], scale: int) -> None:
+    """Paint the outline of a mask into the enlarged ``pixels``, inside the mask."""
     inside = np.pad(mask > 0, 1)
-    pen = _standing_out(_near(image, mask), (box,))
     for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
         # Where the neighbour on this side is outside, that side of the pixel is painted, one line wide.
         rows, columns = np.nonzero((inside & ~np.roll(inside, -step, axis))[1:-1, 1:-1])
         across = scale - 1 if step == 1 else 0
         for along in range(scale):
             down, right = (across, along) if axis == 0 else (along, across)
-            pixels[rows * scale + down, columns * scale + right] = pen
+            _dash(pixels, rows * scale + down, columns * scale + right)
 
 
-def _caption(
-    pen: ImageDraw.ImageDraw,
-    sample: Sample,
-    labels: Mapping[str, str],
-    reason: str,
-    left: int,
-    middle: int,
-    width: int,
-) -> None:
-    """Index, glyph, why it is there or else its face, and the box at the right end, as far as there is room."""
-    bold, plain = open_font("DejaVuSans-Bold", 13), open_font("DejaVuSans", 12)
-    box = str(tuple(sample.box.tolist()))
-    right = left + width - plain.getlength(box)
-    # A long name of a class gives way to the box; what is left of it is at least as long as a letter's.
-    head = f"{sample.index}  {labels.get(sample.glyph) or glyph_name(sample.glyph, 'DejaVuSans-Bold')}"
-    head = _fitting(head, bold.getlength, max(right - left - 10, min(60.0, width)))
-    pen.text((left, middle), head, fill=_DARK, font=bold, anchor="lm")
-    start = left + bold.getlength(head) + 10
-    about = reason or (f"{sample.font} {sample.size} px" if sample.font else "")
-    # On narrow pictures the box matters more than the face, and the reason more than the box.
-    if start + plain.getlength(about) + 10 <= right or (reason and start + plain.getlength(about) <= left + width):
-        pen.text((start, middle), about, fill=_DARK if reason else _FAINT, font=plain, anchor="lm")
-        start += plain.getlength(about) + 10
-    if start <= right:
-        pen.text((right, middle), box, fill=_FAINT, font=plain, anchor="lm")
+def _dash(pixels: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> None:
+    """Paint some pixels in two colours by turns along rows and columns."""
+    first = (rows + columns) // _DASH % 2 == 0
+    pixels[rows, columns] = np.where(first[:, np.newaxis], np.array(_MASK), np.array(_LIGHT))
+
+
+_SPACE = 10
+
+
+@dataclass(frozen=True)
+class _Caption:
+    """What stands below a picture.
+
+    Attributes:
+        head: index and class.
+        reason: why the sample is there; "" where there is nothing to say.
+        origin: the face it was drawn in, or the file it came from.
+        box: its corners.
+    """
+
+    head: str
+    reason: str
+    origin: str
+    box: str
+
+    @classmethod
+    def of(cls, sample: Sample, labels: Mapping[str, str], reason: str, name: str) -> _Caption:
+        """A sample's, by what its classes are called, why it is there, and the name of its file."""
+        label = labels.get(sample.glyph) or glyph_name(sample.glyph, "DejaVuSans-Bold")
+        # Of a drawn sample the reason says more than its face.
+        face = f"{sample.font} {sample.size} px" if sample.font and not reason else ""
+        written_name = glyph_name(name) if name else ""
+        return cls(f"{sample.index}  {label}", reason, written_name or face, str(tuple(sample.box.tolist())))
+
+    def fits(self, width: int) -> bool:
+        """Whether all of it has room in one line."""
+        plain = open_font("DejaVuSans", 12)
+        parts = [plain.getlength(part) + _SPACE for part in (self.reason, self.origin) if part]
+        return (
+            open_font("DejaVuSans-Bold", 13).getlength(self.head) + sum(parts) + _SPACE + plain.getlength(self.box)
+            <= width
+        )
+
+    def draw(self, pen: ImageDraw.ImageDraw, left: int, top: int, width: int, lines: int) -> None:
+        """Index and class at the left, the box at the right end; between them or in a second line the rest."""
+        bold, plain = open_font("DejaVuSans-Bold", 13), open_font("DejaVuSans", 12)
+        middle, room = top + _LINE // 2, plain.getlength(self.box) + _SPACE
+        head = _fitting(self.head, bold.getlength, width - room)
+        pen.text((left, middle), head, fill=INK, font=bold, anchor="lm")
+        pen.text((left + width, middle), self.box, fill=MUTED, font=plain, anchor="rm")
+        start, end = left + bold.getlength(head) + _SPACE, left + width - room
+        if lines == 2:
+            start, end, middle = float(left), left + width, middle + _LINE
+        if self.reason:
+            reason = _fitting(self.reason, plain.getlength, end - start)
+            pen.text((start, middle), reason, fill=INK, font=plain, anchor="lm")
+            start += plain.getlength(reason) + _SPACE
+        pen.text(
+            (start, middle),
+            _middle_out(self.origin, plain.getlength, end - start),
+            fill=MUTED,
+            font=plain,
+            anchor="lm",
+        )
 
 
 def _fitting(text: str, length: Callable[[str], float], room: float) -> str:
@@ -267,60 +384,28 @@ def _fitting(text: str, length: Callable[[str], float], room: float) -> str:
     return f"{text.rstrip()}…"
 
 
-def _frame_colours(sample: Sample) -> tuple[Colour, Colour | None]:
-    """The pen for a sample's box, and one for a line inside it where no pen alone can be seen everywhere.
-
-    They are chosen by its two colours where it has no more, else by the pixels at the frame.
-    """
-    if sample.ink is not None and sample.background is not None and sample.kind in _ONE_COLOUR and not sample.noise:
-        return box_colour(sample.ink, sample.background), None
-    xmin, ymin, xmax, ymax = sample.box.tolist()
-    inside = np.zeros(sample.image.shape[:2], np.uint8)
-    inside[ymin:ymax, xmin:xmax] = 1
-    near = _near(sample.image, inside)
-    pen = _standing_out(near)
-    if _seen(pen, near) >= _CLEAR:
-        return pen, None
-    return WHITE, BLACK
+def _middle_out(text: str, length: Callable[[str], float], room: float) -> str:
+    """``text`` without its middle where it is longer than ``room`` pixels; "" where no room is left for any of it."""
+    if length(text) <= room:
+        return text
+    for kept in range(len(text) - 1, 1, -1):
+        shorter = f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
+        if length(shorter) <= room:
+            return shorter
+    return ""
 
 
-_CLEAR = 140.0
-"""Distance of a pen from what is under it that is enough to follow it."""
-
-_ONE_COLOUR = ("plain", "white")
-
-
-def box_colour(ink: Colour, background: Colour) -> Colour:
-    """The pen that stands out most from both colours of a picture."""
-    return max(_PENS, key=lambda pen: min(_distance(pen, other) for other in (ink, background)))
-
-
-def _distance(pen: Colour, other: Colour) -> float:
-    # Lightness first: thin lines of another hue but the same lightness are hard to see.
-    return abs(luma(pen) - luma(other)) + 0.3 * math.dist(pen, other)
-
-
-_SAMPLED = 400
-"""Pixels that a pen is chosen by."""
-
-
-def _near(image: npt.NDArray[np.uint8], inside: npt.NDArray[np.uint8]) -> list[Colour]:
-    """Colours on both sides of the border of a region, uint8 (height, width), 0 outside; evenly taken if many."""
-    region = np.pad(inside > 0, 1, mode="edge")
-    border = np.zeros(inside.shape, bool)
-    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
-        border |= (region != np.roll(region, step, axis))[1:-1, 1:-1]
-    found = image[border] if border.any() else image.reshape(-1, 3)
-    colours = found[:: max(1, len(found) // _SAMPLED)].tolist()
-    return [(red, green, blue) for red, green, blue in colours]
-
-
-def _standing_out(colours: Sequence[Colour], besides: Sequence[Colour] = ()) -> Colour:
-    """The pen that can be seen on nine tenths of some colours as well as may be, and is none of ``besides``."""
-    pens = [pen for pen in _PENS if pen not in besides]
-    return max(pens, key=lambda pen: _seen(pen, colours))
-
-
-def _seen(pen: Colour, colours: Sequence[Colour]) -> float:
-    """How far a pen is from nine tenths of some colours."""
-    return float(np.quantile([_distance(pen, other) for other in colours], 0.1))
+def _wrapped(text: str, length: Callable[[str], float], room: float) -> list[str]:
+    """``text`` in lines of at most ``room`` pixels, of whole words as far as they are no longer than that."""
+    lines = [""]
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if length(joined) <= room:
+            lines[-1] = joined
+            continue
+        lines += [""] if lines[-1] else []
+        for character in word:
+            if length(lines[-1] + character) > room:
+                lines.append("")
+            lines[-1] += character
+    return lines

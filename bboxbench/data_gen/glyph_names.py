@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
@@ -20,15 +21,14 @@ PAGE_FONT = "DejaVuSans"
 def glyph_name(glyph: str, font: str = PAGE_FONT) -> str:
     """A glyph, or the name of a class, as the face ``font`` can write it.
 
-    One character that the face lacks is given as its code point, U+4E00; in longer names it becomes a question mark.
+    A character that the face lacks is given as its code point, U+4E00, in a longer name as a word of its own.
     """
     if not glyph:
         return "(empty)"
     if all(_can_write(character, font) for character in glyph):
         return glyph
-    if len(glyph) == 1:
-        return f"U+{ord(glyph):04X}"
-    return "".join(character if _can_write(character, font) else "?" for character in glyph)
+    written = "".join(character if _can_write(character, font) else f" U+{ord(character):04X} " for character in glyph)
+    return re.sub(" {2,}", " ", written).strip()
 
 
 def class_labels(classes: Iterable[str], font: str = PAGE_FONT) -> dict[str, str]:

@@ -28,6 +28,9 @@ MEASURES = {
     "box_width": "box width, px",
     "box_height": "box height, px",
     "box_area": "box area, px²",
+    "source_width": "source width, px",
+    "source_height": "source height, px",
+    "rounding": "rounding, IoU",
     "size": "glyph size, px",
     "contrast": "contrast",
     "rotation": "rotation, degrees",
@@ -49,7 +52,8 @@ def measured(table: pd.DataFrame) -> dict[str, pd.Series]:
     """By the names of `MEASURES`: the values of all samples, where the table has them.
 
     Args:
-        table: as `bboxbench.data_gen.Dataset.table` gives it.
+        table: as `bboxbench.data_gen.Dataset.table` gives it, with what
+            `bboxbench.data_gen.rounding.with_rounding` adds where that is wanted.
     """
     import pandas as pd
 
@@ -78,7 +82,7 @@ def summarise(table: pd.DataFrame, width: int, height: int, classes: Sequence[st
     """A data set in numbers, in JSON's own types.
 
     Args:
-        table: as `bboxbench.data_gen.Dataset.table` gives it, a row or more.
+        table: as `measured` takes it, a row or more.
         width: of the pictures, in pixels.
         height: of the pictures, in pixels.
         classes: all that there are, in order.
@@ -123,10 +127,10 @@ def fact_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def measure_rows(summary: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+def measure_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The measures of `summarise` as rows for people: words, least, median, largest."""
     return [
-        (MEASURES[name], written(values["least"]), written(values["median"]), written(values["largest"]))
+        (MEASURES[name], *written(values["least"], values["median"], values["largest"]))
         for name, values in summary["measures"].items()
     ]
 
@@ -150,13 +154,19 @@ def _classes_in_words(classes: Mapping[str, int]) -> str:
     labels = class_labels(classes)
     if len(classes) == 1:
         return f"1: {_class_name(next(iter(classes)), labels)}"
-    fewest, most = min(classes, key=classes.__getitem__), max(classes, key=classes.__getitem__)
-    if classes[fewest] == classes[most]:
-        return f"{len(classes):,}, each {classes[most]:,} times"
-    return (
-        f"{len(classes):,}, each {classes[fewest]:,} to {classes[most]:,} times; "
-        f"fewest {_class_name(fewest, labels)}, most {_class_name(most, labels)}"
-    )
+    # Which of the two a digit is, a class or a count, is told by its quotes.
+    fewest, most = (f"'{_class_name(rank(classes, key=classes.__getitem__), labels)}'" for rank in (min, max))
+    least, largest = min(classes.values()), max(classes.values())
+    if least == largest:
+        return f"{len(classes):,}, {_pictures(largest)} each"
+    without = sum(not count for count in classes.values())
+    if without:
+        return f"{len(classes):,}, {without:,} without a picture; most {most}, {_pictures(largest)}"
+    return f"{len(classes):,}, {least:,} to {_pictures(largest)} each; fewest {fewest}, most {most}"
+
+
+def _pictures(count: int) -> str:
+    return f"{count:,} picture{'' if count == 1 else 's'}"
 
 
 def _shares(counts: Mapping[str, int], n: int) -> str:
@@ -184,8 +194,15 @@ def _number(value: Any) -> int | float:
     return int(number) if number.is_integer() else number
 
 
-def written(number: float) -> str:
-    """A measure as people read it: whole where it is, else with one decimal or, below 10, with two."""
-    if float(number).is_integer():
-        return f"{int(number):,}"
-    return f"{number:,.1f}" if abs(number) >= 10 else f"{number:.2f}"
+def written(*numbers: float) -> tuple[str, ...]:
+    """Measures of one kind as people read them: all whole, or all with as many decimals as the largest of them needs.
+
+    From 10 on that is one, above 1 two, up to 1 three.
+    """
+    largest = max(map(abs, numbers))
+    if all(float(number).is_integer() for number in numbers):
+        digits = 0
+    else:
+        digits = 1 if largest >= 10 else 2 if largest > 1 else 3
+    # Adding 0 takes the sign from what was rounded to -0.
+    return tuple(f"{round(float(number), digits) + 0.0:,.{digits}f}" for number in numbers)

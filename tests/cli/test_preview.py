@@ -58,6 +58,10 @@ def test_it_writes_where_it_is_told_to(capsys, folder: Path, tmp_path: Path) -> 
         (["--index", "1", "--count", "1"], "Expected --index or --count, received both"),
         (["--smallest", "--worst-contrast"], "received --worst-contrast and --smallest"),
         (["--largest", "--index", "1"], "received --largest and --index"),
+        (["--index", "1", "--split", "test"], "Expected --index or --split, received both"),
+        (["--split", "tests"], "Did you mean 'test'"),
+        (["--worst-rounding"], "Expected a data set that was imported"),
+        (["--worst-rounding", "--largest"], "received --worst-rounding and --largest"),
         (["--masks"], "Expected a data set with masks"),
     ],
 )
@@ -81,6 +85,7 @@ def test_the_table_fits_sixty_columns_and_says_what_the_data_set_holds(
     _, out, _ = run(capsys, str(folder))
     lines = out.splitlines()[:-1]
     assert max(map(len, lines)) <= 60
+    assert all(line == line.rstrip() for line in lines)
     table = open_dataset(folder).table()
     contrasts = [str(int(f(table["contrast"]))) for f in (min, max)]
     shown = next(line.split() for line in lines if line.startswith("contrast"))
@@ -169,6 +174,10 @@ def test_an_imported_data_set_is_looked_at_like_any_other(capsys, tmp_path: Path
     assert {"pictures", "splits", "classes", "positions", "box"} <= said
     # Neither was drawn here, so there is nothing to be said of them.
     assert said.isdisjoint({"fonts", "glyph", "contrast", "backgrounds"})
+    code, out, err = run(capsys, str(tmp_path / "data"), "--worst-rounding", "--split", "test")
+    assert code == 0
+    assert "4 of 4 samples" in err
+    assert any(line.startswith("rounding, IoU") for line in out.splitlines())
     code, _, err = run(capsys, str(tmp_path / "data"), "--worst-contrast")
     assert (code, err.count("\n")) == (2, 1)
     assert "choose its smallest boxes or samples by index" in err

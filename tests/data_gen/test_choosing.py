@@ -13,16 +13,21 @@ rows = st.lists(st.tuples(st.integers(0, 255), side, side), min_size=1, max_size
 
 
 def table_of(values: list[tuple[int, int, int]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [(k, 0, 0, width, height, contrast) for k, (contrast, width, height) in enumerate(values)],
-        columns=["index", "xmin", "ymin", "xmax", "ymax", "contrast"],
-    ).astype({"xmax": "int16", "ymax": "int16"})
+    return (
+        pd.DataFrame(
+            [(k, 0, 0, width, height, contrast) for k, (contrast, width, height) in enumerate(values)],
+            columns=["index", "xmin", "ymin", "xmax", "ymax", "contrast"],
+        )
+        .astype({"xmax": "int16", "ymax": "int16"})
+        .assign(rounding=[contrast / 255 for contrast, _, _ in values])
+    )
 
 
 @given(rows, st.integers(1, 50), st.sampled_from(sorted(ORDERS)))
 def test_no_sample_left_out_is_worse_than_one_that_was_chosen(values, count: int, order: str) -> None:
     key = {
         "worst_contrast": lambda row: row[0],
+        "worst_rounding": lambda row: row[0],
         "smallest": lambda row: row[1] * row[2],
         "largest": lambda row: -row[1] * row[2],
     }[order]
@@ -53,6 +58,11 @@ def test_a_table_without_contrasts_is_refused_in_words() -> None:
         assert choose(without, "smallest", 1).indices == (0,)
 
 
+def test_a_table_of_boxes_that_were_not_rounded_is_refused_in_words() -> None:
+    with pytest.raises(InputError, match="Expected a data set that was imported"):
+        choose(table_of([(1, 2, 3)]).drop(columns="rounding"), "worst_rounding", 1)
+
+
 def test_an_unknown_order_is_refused_with_a_guess() -> None:
     with pytest.raises(InputError, match="Did you mean 'smallest'"):
         choose(table_of([(1, 2, 3)]), "smalest", 1)
@@ -74,8 +84,9 @@ def test_what_is_no_list_or_too_long_is_refused(text: str) -> None:
 
 
 def test_the_first_are_all_where_there_are_fewer() -> None:
-    assert first(3, 24).indices == (0, 1, 2)
-    assert first(30, 24).indices == tuple(range(24))
+    assert first(range(3), 24).indices == (0, 1, 2)
+    assert first(range(30), 24).indices == tuple(range(24))
+    assert first(range(9, 30), 2).indices == (9, 10)
 
 
 @pytest.mark.parametrize("index", [-1, 5])
