@@ -1,4 +1,4 @@
-"""Times streams of drawn samples against reading a folder, and puts the table into docs/streaming.md.
+"""Times streams of drawn samples against reading a folder, and puts what it finds into docs/streaming.md.
 
     python benchmarks/streaming.py [--n 8000] [--repeats 5] [--preset letters] [--print]
 
@@ -6,7 +6,8 @@ Every row is fed to Keras's ``fit``, once to a network that does next to nothing
 and once to the network that bboxbench trains. The rows take turns, so that a machine with other work hurts all alike;
 the first turn is not counted. A row's numbers are medians; half of the ``n`` samples, the test split, are an epoch. CPU
 is that of all threads and processes, and suffers less from other work than seconds do. Worker processes are started
-anew each epoch, which is inside the clock, as for whoever uses them.
+anew each epoch, which is inside the clock, as for whoever uses them. The page has no number but those of its block,
+which this command writes whole.
 """
 
 # ruff: noqa: T201  # it is a command
@@ -15,10 +16,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,33 +95,99 @@ def measured(build: Callable[[int, int], Any], spec: Any, data: Any, repeats: in
     }
 
 
-def table(preset: str, n: int, repeats: int) -> str:
-    """Measure one preset, in Markdown."""
+DRAWN = 200
+"""Pictures of each preset whose drawing is timed."""
+
+
+def drawing() -> dict[str, float]:
+    """CPU milliseconds to draw a picture of each preset, batches and networks left out."""
+    from bboxbench.data_gen import DatasetSpec, draw_sample
+    from bboxbench.data_gen.presets import PRESETS
+
+    taken = {}
+    for preset in PRESETS:
+        spec = DatasetSpec(preset=preset, n=2 * DRAWN)
+        # The first half opens fonts and fills what is kept.
+        for index in range(DRAWN):
+            draw_sample(spec, index)
+        start = time.process_time()
+        for index in range(DRAWN, 2 * DRAWN):
+            draw_sample(spec, index)
+        taken[preset] = 1000 * (time.process_time() - start) / DRAWN
+    return taken
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run found.
+
+    Attributes:
+        command: that was typed.
+        preset: of the pictures.
+        cores: usable.
+        pictures: an epoch.
+        repeats: turns that count.
+        drawing: CPU milliseconds to draw a picture, by preset.
+        reading: seconds to read the folder's split, once.
+        alone: by row, pictures a second and CPU milliseconds a picture, fed to `idle`.
+        training: the same, fed to `usual`.
+    """
+
+    command: str
+    preset: str
+    cores: int
+    pictures: int
+    repeats: int
+    drawing: dict[str, float]
+    reading: float
+    alone: dict[str, tuple[float, float]]
+    training: dict[str, tuple[float, float]]
+
+
+def found(command: str, preset: str, n: int, repeats: int) -> Found:
+    """Measure one preset."""
     # Importing it takes seconds, which belong to no row.
     import tensorflow  # noqa: F401
 
     from bboxbench.data_gen import DatasetSpec, generate
 
     spec = DatasetSpec(preset=preset, n=n)
+    drawn = drawing()
     with tempfile.TemporaryDirectory() as folder:
         data = generate(spec, Path(folder) / "data")
         start = time.perf_counter()
         data.tf_dataset("test")
         reading = time.perf_counter() - start
         alone, training = (measured(build, spec, data, repeats) for build in (idle, usual))
-    lines = [f"| `{preset}` | feeding alone, pictures a second | CPU, ms a picture | training, pictures a second |"]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Found(command, preset, cores, len(data.split("test")), repeats, drawn, reading, alone, training)
+
+
+def block(run: Found) -> str:
+    """A run in Markdown: the table, and what else the page says in numbers."""
+    lines = [f"| `{run.preset}` | feeding alone, pictures a second | CPU, ms a picture | training, pictures a second |"]
     lines += ["| --- | --- | --- | --- |"]
     for name in ROWS:
-        rate, cpu = alone[name]
-        lines.append(f"| {name} | {rate:,.0f} | {cpu:.2f} | {training[name][0]:,.0f} |")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    pictures = len(data.split("test"))
+        rate, cpu = run.alone[name]
+        lines.append(f"| {name} | {rate:,.0f} | {cpu:.2f} | {run.training[name][0]:,.0f} |")
+    of_each = ", ".join(f"{taken:.2g} ms of `{preset}`" for preset, taken in run.drawing.items())
     lines += [
         "",
-        f"{cores} cores, {pictures:,} pictures an epoch, median of {repeats} turns. Reading the folder's split",
+        f"By `{run.command}`: {run.cores} cores, {run.pictures:,} pictures an epoch, median of {run.repeats} turns.",
+        f"Drawing a picture takes {of_each}, of one core's time.",
+        f"Reading the folder's split took {run.reading:.2f} s more, once.",
     ]
-    lines += [f"took {reading:.2f} s more, once."]
     return "\n".join(lines)
+
+
+def replaced(text: str, preset: str, made: str) -> str:
+    """The page with ``made`` in the place of the preset's block."""
+    start, end = (f"<!-- {word} {preset} -->\n" for word in ("measured:", "end of"))
+    before, begun, rest = text.partition(start)
+    _, ended, after = rest.partition(end)
+    if not (begun and ended):
+        raise SystemExit(f"Expected {start.strip()} and {end.strip()} in {PAGE}, to write between them.")
+    return f"{before}{start}{made}\n{end}{after}"
 
 
 def main() -> None:
@@ -126,18 +196,17 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=8000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--preset", default="letters")
-    parser.add_argument("--print", action="store_true", help="print the table in place of writing it")
+    parser.add_argument("--print", action="store_true", help="print what is found in place of writing it")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    made = table(options.preset, options.n, options.repeats)
+    command = shlex.join(["python", "benchmarks/streaming.py", *(word for word in sys.argv[1:] if word != "--print")])
+    # Measuring takes long: a page that has no place for it is told of before.
+    replaced(PAGE.read_text(encoding="utf-8"), options.preset, "")
+    made = block(found(command, options.preset, options.n, options.repeats))
     if options.print:
         print(made)
-        return
-    text = PAGE.read_text(encoding="utf-8")
-    start, end = (f"<!-- {word} {options.preset} -->" for word in ("measured:", "end of"))
-    before, _, rest = text.partition(start)
-    _, _, after = rest.partition(end)
-    PAGE.write_text(f"{before}{start}\n{made}\n{end}{after}", encoding="utf-8")
+    else:
+        PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), options.preset, made), encoding="utf-8")
 
 
 if __name__ == "__main__":

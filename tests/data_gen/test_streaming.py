@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -315,3 +317,57 @@ def test_importing_streams_imports_neither_tensorflow_nor_keras() -> None:
     code = "import sys, bboxbench.data_gen.streaming; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> Any:
+    """The command that measures streams, as a module."""
+    place = importlib.util.spec_from_file_location("streaming_benchmark", ROOT / "benchmarks" / "streaming.py")
+    assert place is not None
+    assert place.loader is not None
+    module = importlib.util.module_from_spec(place)
+    # Its dataclass looks its own module up.
+    sys.modules[place.name] = module
+    place.loader.exec_module(module)
+    return module
+
+
+def parts(text: str) -> tuple[str, str, str]:
+    """The page up to its measured block, that block, and the rest."""
+    before, _, rest = text.partition("<!-- measured: letters -->\n")
+    block, _, after = rest.partition("\n<!-- end of letters -->\n")
+    assert block
+    assert after
+    return before, block, after
+
+
+def without_numbers(block: str) -> str:
+    return re.sub(r"\d[\d,.]*\d|\d", "#", re.sub(r"(streaming\.py)[^`]*", r"\1", block))
+
+
+def test_all_that_the_page_says_in_measured_numbers_is_written_by_the_benchmark(benchmark: Any) -> None:
+    page = (ROOT / "docs" / "streaming.md").read_text("utf-8")
+    rows = dict.fromkeys(benchmark.ROWS, (1234.5, 0.5))
+    drawing = {"letters": 0.09, "varied": 1.6, "hard": 1.7}
+    run = benchmark.Found("python benchmarks/streaming.py", "letters", 2, 4000, 5, drawing, 0.5, rows, rows)
+    before, block, after = parts(benchmark.replaced(page, "letters", benchmark.block(run)))
+    assert (before, after) == parts(page)[::2]
+    assert without_numbers(block) == without_numbers(parts(page)[1])
+    assert re.findall(r"[\d.,]+ (?:ms|s|seconds|pictures a second)\b", before + after) == []
+
+
+def test_a_page_without_a_place_for_what_is_measured_is_refused(benchmark: Any) -> None:
+    with pytest.raises(SystemExit, match="Expected <!-- measured: hard --> and <!-- end of hard -->"):
+        benchmark.replaced("<!-- measured: hard -->\n", "hard", "")
+
+
+@pytest.mark.slow
+def test_the_benchmark_measures_every_row_of_the_page() -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "streaming.py"), "--n=20", "--repeats=1", "--print"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    page = (ROOT / "docs" / "streaming.md").read_text("utf-8")
+    assert without_numbers(done.stdout.rstrip("\n")) == without_numbers(parts(page)[1])
+    assert "`python benchmarks/streaming.py --n=20 --repeats=1`" in done.stdout
