@@ -75,7 +75,7 @@ def _span(value: Any) -> str:
     return "-".join(f"{each:g}" for each in (value if isinstance(value, tuple) else (value,)))
 
 
-def _table(console: Console, title: str, rows: Sequence[tuple[str, ...]], note: str = "") -> None:
+def _table(console: Console, title: str, rows: Sequence[tuple[str, ...]]) -> None:
     console.show(title)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
@@ -85,6 +85,4 @@ def _table(console: Console, title: str, rows: Sequence[tuple[str, ...]], note: 
             for cell, width in zip(row, widths, strict=False)
         ]
         console.show("  ".join(["", *cells, row[-1]]), fold=True)
-    if note:
-        console.show(f"  {note}", fold=True)
     console.show("")

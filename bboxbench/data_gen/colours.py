@@ -14,6 +14,7 @@ __all__ = [
     "BLACK",
     "WHITE",
     "Colour",
+    "blend_table",
     "contrasting_ink",
     "contrasting_pair",
     "hexadecimal",
@@ -88,6 +89,16 @@ def contrasting_ink(stream: Iterator[int], darkest: int, lightest: int, min_cont
         ink = random_colour(stream)
         if luma(ink) <= darkest - min_contrast or luma(ink) >= lightest + min_contrast:
             return ink
+
+
+def blend_table(ink: Colour, background: Colour) -> npt.NDArray[np.uint8]:
+    """A colour at every coverage by another: uint8 (256, 3), from the background at 0 to the ink at 255.
+
+    Exact integers, rounded to the nearest.
+    """
+    coverage = np.arange(256, dtype=np.int32)[:, None]
+    table = (np.array(background, np.int32) * (255 - coverage) + np.array(ink, np.int32) * coverage + 127) // 255
+    return table.astype(np.uint8)
 
 
 def hexadecimal(colour: Colour) -> str:

@@ -231,14 +231,13 @@ def is_font_path(text: str) -> bool:
 
 
 def named_fonts(
-    fonts: Iterable[str | Path], known: Iterable[FontFile] = (), folder: Path | None = None
+    fonts: Iterable[str | Path], known: Iterable[FontFile] = ()
 ) -> tuple[tuple[str, ...], tuple[FontFile, ...]]:
     """Names for all fonts, of which some may be given as the paths of files.
 
     Args:
         fonts: names of `FONT_NAMES` or of ``known``, and paths: see `is_font_path`.
         known: fonts that were read before, by `font_file`.
-        folder: what relative paths start from; the current folder by default.
 
     Returns:
         The names in the given order, and the files of those that are not in `FONT_NAMES`.
@@ -259,7 +258,7 @@ def named_fonts(
             )
         if not isinstance(font, Path) and not is_font_path(font):
             raise unknown_name("font", font, (*FONT_NAMES, *files))
-        file = font_file((folder or Path()) / Path(font).expanduser())
+        file = font_file(Path(font).expanduser())
         if (other := files.get(file.name)) is not None and other.path != file.path:
             raise InputError(
                 f"Expected fonts with a name each, received {other.path} and {file.path}; rename one of the files."

@@ -32,7 +32,7 @@ from bboxbench.data_gen.shards import (
     shard_rows,
 )
 from bboxbench.data_gen.spec import DatasetSpec
-from bboxbench.data_gen.workers import map_shards, usable_cores
+from bboxbench.data_gen.workers import map_shards, worker_count
 from bboxbench.errors import CannotRead, FolderConflict, InputError, write_errors
 from bboxbench.files import LOCK_NAME, claim_folder, file_sha256, make_folder, write_atomically, writing_atomically
 
@@ -84,14 +84,13 @@ def write_dataset(
         spec: what they hold.
         folder: where to; it and its parents are made.
         task: "package.module:function" as `map_shards` takes it, which ends with `keep_shard`. Its context has
-            ``spec``, as ``to_dict`` gives it, ``folder``, and what is in ``given``.
+            ``spec``, as ``to_dict`` gives it, ``folder``, ``written``, and what is in ``given``.
         given: JSON-able.
         workers: as for `generate`.
         on_progress: as for `generate`.
     """
     folder = Path(folder)
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-        raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
+    processes = worker_count(workers)
     with write_errors(folder):
         _refuse_conflicts(spec, folder)
         finished = _is_complete(folder) and not (folder / UNFINISHED).exists()
@@ -105,10 +104,8 @@ def write_dataset(
             # It was killed before the last thing that it does.
             _finish(folder)
         else:
-            context = {**given, "spec": spec.to_dict(), "folder": str(folder.absolute())}
-            _write_all(
-                spec, folder, task, context, workers or usable_cores(), on_progress or (lambda done, total: None)
-            )
+            context = {**given, "spec": spec.to_dict(), "folder": str(folder.absolute()), "written": _written(folder)}
+            _write_all(spec, folder, task, context, processes, on_progress or (lambda done, total: None))
     return open_dataset(folder)
 
 
@@ -146,6 +143,11 @@ def _held_spec(folder: Path) -> AnySpec | None:
 def _is_without_shards(folder: Path) -> bool:
     """Whether a folder says what it is to hold and nothing of that was drawn: there is nothing to lose in it."""
     return not (folder / MANIFEST).exists() and not any((folder / "shards").glob("*.npz"))
+
+
+def _written(folder: Path) -> list[dict[str, str]] | None:
+    """The hashes of all arrays of a folder that was finished before, by shard; none where it was not."""
+    return [shard["arrays"] for shard in read_manifest(folder).shards] if (folder / MANIFEST).is_file() else None
 
 
 def _is_leftover(name: str) -> bool:
@@ -220,17 +222,34 @@ def _remove_temporaries(folder: Path) -> None:
 def draw_and_write(context: dict[str, Any], shard: int) -> dict[str, Any]:
     """Draw one shard and `keep_shard` it; the task of a worker."""
     spec = _spec(json.dumps(context["spec"]))
-    return keep_shard(spec, context["folder"], shard, draw_shard(spec, shard))
+    return keep_shard(context, spec, shard, draw_shard(spec, shard))
 
 
-def keep_shard(spec: AnySpec, folder: str, shard: int, arrays: Arrays) -> dict[str, Any]:
+def keep_shard(context: dict[str, Any], spec: AnySpec, shard: int, arrays: Arrays) -> dict[str, Any]:
     """Make sure that a shard's file holds just these arrays.
+
+    Args:
+        context: as `write_dataset` has it.
+        spec: of the data set.
+        shard: number of the shard.
+        arrays: all of it.
 
     Returns:
         The shard's entry in the manifest, and ``csv``, its lines of ``boxes.csv``.
+
+    Raises:
+        FolderConflict: the folder was finished before, with other arrays in this shard: to restore a part of it would
+            make another data set of the whole.
     """
-    path = Path(folder) / shard_file(shard)
+    path = Path(context["folder"]) / shard_file(shard)
     hashes = {name: array_sha256(array) for name, array in arrays.items()}
+    if context["written"] is not None and hashes != context["written"][shard]:
+        other = [name for name in hashes if hashes[name] != context["written"][shard].get(name)]
+        raise FolderConflict(
+            f"{path} cannot be restored here: made again, its {', '.join(other)} are not those of {MANIFEST}, "
+            f"by hash. {MANIFEST} was changed, or another processor or other versions, which it lists, wrote it. "
+            "Restore it from a copy, or draw the data set anew in another folder with --out."
+        )
     if _holds(path, spec, shard, hashes):
         size, sha256 = path.stat().st_size, file_sha256(path)
     else:

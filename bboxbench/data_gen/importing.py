@@ -192,7 +192,7 @@ def import_and_write(context: dict[str, Any], shard: int) -> dict[str, Any]:
         arrays["source_sizes"][row] = (w, h)
         arrays["source_boxes"][row] = box
         arrays["names"][row] = entry["name"].encode()
-    return keep_shard(spec, context["folder"], shard, arrays)
+    return keep_shard(context, spec, shard, arrays)
 
 
 def look_at(context: dict[str, Any], chunk: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bboxbench.data_gen.colours import (
     BLACK,
     WHITE,
     Colour,
+    blend_table,
     contrasting_ink,
     contrasting_pair,
     luma,
@@ -29,7 +30,7 @@ from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.transforms import SEEN, Transform, blurred, transformed
 from bboxbench.errors import InputError
 
-__all__ = ["Sample", "blend_table", "draw_letter", "draw_sample", "least_coverage", "paint_sample"]
+__all__ = ["Sample", "draw_letter", "draw_sample", "least_coverage", "paint_sample"]
 
 Image = npt.NDArray[np.uint8]
 
@@ -83,16 +84,6 @@ class Sample:
     noise: float = 0.0
     mask: Image | None = None
     class_map: Image | None = None
-
-
-def blend_table(ink: Colour, background: Colour) -> Image:
-    """What a pixel looks like at every coverage: uint8 (256, 3), from the background at 0 to the ink at 255.
-
-    Exact integers, rounded to the nearest.
-    """
-    coverage = np.arange(256, dtype=np.int32)[:, None]
-    table = (np.array(background, np.int32) * (255 - coverage) + np.array(ink, np.int32) * coverage + 127) // 255
-    return table.astype(np.uint8)
 
 
 def draw_letter(glyph: str, font: Face, size: int, ink: Colour, background: Colour) -> Image:

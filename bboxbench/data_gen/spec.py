@@ -114,7 +114,7 @@ class DatasetSpec:
         for name, value in PRESETS[self.preset].items():
             if getattr(self, name) is _OF_PRESET:
                 object.__setattr__(self, name, value)
-        for name, value in _in_form(self).items():
+        for name, value in _in_form(self, checked).items():
             object.__setattr__(self, name, value)
         if checked:
             self._check_glyphs()
@@ -307,8 +307,11 @@ def _known(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _in_form(spec: DatasetSpec) -> dict[str, Any]:
-    """Every field as it is kept, checked as far as that goes without looking at a file that is known already."""
+def _in_form(spec: DatasetSpec, looked_at: bool) -> dict[str, Any]:
+    """Every field as it is kept, checked as far as that goes without looking at a file that is known already.
+
+    Without ``looked_at`` no file is looked at: a manifest of unknown origin names places that it should not lead to.
+    """
     values: dict[str, Any] = {name: checks.whole(name, getattr(spec, name), *ends) for name, ends in _WHOLE.items()}
     for name, most in _AMOUNTS.items():
         values[name] = checks.amount(name, getattr(spec, name), 0, most)
@@ -319,6 +322,7 @@ def _in_form(spec: DatasetSpec) -> dict[str, Any]:
     if spec.masks and len(spec.glyphs) > _CLASSES:
         raise InputError(f"Expected {_CLASSES} glyphs or fewer with masks, received {len(spec.glyphs)}.")
     background = values["background"] = checks.backgrounds(spec.background)
-    values["pictures"], values["pictures_sha256"] = checks.pictures(spec.pictures, spec.pictures_sha256, background)
-    values["fonts"], values["font_files"] = checks.fonts(spec.fonts, spec.font_files)
+    content = spec.pictures_sha256
+    values["pictures"], values["pictures_sha256"] = checks.pictures(spec.pictures, content, background, looked_at)
+    values["fonts"], values["font_files"] = checks.fonts(spec.fonts, spec.font_files, looked_at)
     return values

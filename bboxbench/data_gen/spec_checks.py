@@ -5,7 +5,6 @@ Each check takes what a user wrote and gives it as it is kept, or raises `InputE
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from bboxbench.data_gen.alphabets import check_characters
 from bboxbench.data_gen.draws import STEPS
-from bboxbench.data_gen.fonts import FontFile, named_fonts
+from bboxbench.data_gen.fonts import FONT_NAMES, FontFile, named_fonts
 from bboxbench.data_gen.photographs import check_pictures_open, pictures_sha256
 from bboxbench.errors import InputError, unknown_name
 
@@ -68,8 +67,8 @@ def whole(name: str, value: Any, least: int, most: int) -> int:
 
 def amount(name: str, value: Any, least: float, most: float) -> float:
     """A number in its range, kept in the steps that amounts are drawn in."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or not least <= value <= most:
+    # Neither a whole number that no float can hold nor what is no number lies between.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
         raise InputError(f"Expected {name} to be a number from {least:g} to {most:g}, received {value!r}.")
     return round(float(value) * STEPS) / STEPS
 
@@ -116,8 +115,8 @@ def backgrounds(value: Any) -> tuple[str, ...]:
     return kinds
 
 
-def pictures(folder: Any, content: Any, background: tuple[str, ...]) -> tuple[str, str]:
-    """Folder and hash of the pictures to draw on; the folder is looked at where the hash is not known yet."""
+def pictures(folder: Any, content: Any, background: tuple[str, ...], looked_at: bool = True) -> tuple[str, str]:
+    """Folder and hash of the pictures to draw on; the folder is looked at where the hash is not known, if it may be."""
     if not isinstance(folder, str) or not isinstance(content, str):
         raise InputError(f"Expected pictures as the name of a folder, received {folder!r} with the hash {content!r}.")
     if "pictures" not in background:
@@ -135,17 +134,23 @@ def pictures(folder: Any, content: Any, background: tuple[str, ...]) -> tuple[st
     # Workers and later calls may run elsewhere.
     folder = str(Path(folder).absolute())
     if not content:
+        if not looked_at:
+            raise InputError(f"Expected pictures_sha256 with the pictures in {folder}, received none.")
         content = pictures_sha256(folder)
         check_pictures_open(folder)
     return folder, content
 
 
-def fonts(value: Any, known: Any) -> tuple[tuple[str, ...], tuple[FontFile, ...]]:
-    """Names of faces, and the files among them; a path is opened and gives its name."""
+def fonts(value: Any, known: Any, looked_at: bool = True) -> tuple[tuple[str, ...], tuple[FontFile, ...]]:
+    """Names of faces, and the files among them; a path is opened, if it may be, and gives its name."""
     entries = known if isinstance(known, tuple | list) else [known]
     files = [entry if isinstance(entry, FontFile) else FontFile.from_dict(entry) for entry in entries]
     if isinstance(value, list | tuple):
         value = [str(name) if isinstance(name, Path) else name for name in value]
+    known_names = (*FONT_NAMES, *(file.name for file in files))
+    for name in () if looked_at else _names("font", value):
+        if name not in known_names:
+            raise unknown_name("font", name, known_names)
     names, used = named_fonts(_names("font", value), files)
     # A path and its name, or two paths, may be the same face.
     _names("font", names)

@@ -56,9 +56,14 @@ def read_spec(path: Path | str, **changes: Any) -> DatasetSpec:
         said = " ".join(str(error).split())
         raise InputError(f"Expected TOML in {path}, received something else: {said}.") from error
     # A person writes min-contrast, as on the command line, or min_contrast, as in Python.
-    values = {key.replace("-", "_"): value for key, value in values.items()}
+    by_name: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name in by_name:
+            raise InputError(f"In {path}: Expected each key once, received {name} twice, with - and with _.")
+        by_name[name] = value
     try:
-        read = read_values(values, path.absolute().parent)
+        read = read_values(by_name, path.absolute().parent)
     except InputError as error:
         raise InputError(f"In {path}: {error}") from None
     try:

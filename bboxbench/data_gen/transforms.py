@@ -90,9 +90,13 @@ def transformed(glyph: str, face: Face, size: int, transform: Transform) -> Mask
     return trimmed(np.asarray(mapped.reduce(OVERSAMPLING)))
 
 
+_LARGEST = 4096
+"""Most pixels per em that are rendered: of twice as many, a wide glyph is more than Pillow takes for honest."""
+
+
 def _rendered_size(size: int) -> int:
-    """A power of two, so that glyphs of like sizes are rendered once; never smaller than the fine grid wants it."""
-    return 1 << (size * OVERSAMPLING - 1).bit_length()
+    """A power of two, so that glyphs of like sizes are rendered once; as large as the fine grid wants it, if it may."""
+    return min(1 << (size * OVERSAMPLING - 1).bit_length(), _LARGEST)
 
 
 def blurred(coverage: Mask, deviation: float) -> Mask:

@@ -49,4 +49,4 @@ def _option(spec: DatasetSpec, name: str, value: Any) -> list[str]:
 
 
 def _plain(value: Any) -> str:
-    return str(value).removesuffix(".0")
+    return f"{value:.15g}" if isinstance(value, float) else str(value)

@@ -30,7 +30,7 @@ from bboxbench.data_gen.packing import Arrays, array_sha256
 from bboxbench.data_gen.shards import csv_rows, draw_shard, read_arrays, shard_file, shard_rows
 from bboxbench.data_gen.spec import DatasetSpec
 from bboxbench.data_gen.table_lines import TableLines
-from bboxbench.data_gen.workers import map_shards, usable_cores
+from bboxbench.data_gen.workers import map_shards, worker_count
 from bboxbench.errors import InputError
 
 __all__ = ["Verification", "ink_from_pixels", "verify"]
@@ -107,8 +107,7 @@ def verify(
             fonts are not as they were, the pictures were imported but ``pictures`` or ``redraw`` given, or ``workers``
             is no whole number of 1 or more.
     """
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-        raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
+    processes = worker_count(workers)
     folder = Path(folder)
     manifest = read_manifest(folder)
     spec = manifest.spec
@@ -130,7 +129,7 @@ def verify(
         "bboxbench.data_gen.verification:check_shard",
         {"folder": str(folder.absolute()), "spec": spec.to_dict(), "redraw": redraw},
         range(len(manifest.shards)),
-        workers or usable_cores(),
+        processes,
     )
     with TableLines(folder / TABLE) as table, closing(results):
         table.expect_columns(columns_of(spec))

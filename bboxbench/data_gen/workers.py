@@ -2,7 +2,8 @@
 
 They are plain ``python -c`` children spoken to in lines of JSON, not ``multiprocessing``: forking a process that has
 TensorFlow loaded can hang, and ``multiprocessing``'s spawn runs the caller's script again in every child, with all that
-it imports. A child ends by itself when its input ends, so none outlives a parent that was killed.
+it imports. A child ends by itself as soon as its input does, in the middle of a shard, too: one that outlived a parent
+that was killed would write over what the next command makes of its folder.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from contextlib import suppress
 from typing import Any, cast
 
 from bboxbench import errors
-from bboxbench.errors import BboxbenchError
+from bboxbench.errors import BboxbenchError, InputError
 
-__all__ = ["map_shards", "serve", "usable_cores"]
+__all__ = ["map_shards", "serve", "usable_cores", "worker_count"]
 
 Task = Callable[[dict[str, Any], int], dict[str, Any]]
 
@@ -43,6 +44,19 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def worker_count(workers: int | None) -> int:
+    """How many processes are meant: one per usable core where no number is given.
+
+    Raises:
+        InputError: it is no whole number of 1 or more.
+    """
+    if workers is None:
+        return usable_cores()
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
+    return workers
 
 
 def map_shards(
@@ -149,10 +163,12 @@ def serve() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     first = json.loads(sys.stdin.readline())
     function = _resolve(first["task"])
+    asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(asked,), daemon=True).start()
     # A parent that was killed reads no more answers: then there is nobody left to tell.
     with suppress(BrokenPipeError), answers:
-        for line in sys.stdin:
-            shard = int(line)
+        while True:
+            shard = int(asked.get())
             answer: dict[str, Any]
             try:
                 answer = {"shard": shard, "result": function(first["context"], shard)}
@@ -160,6 +176,14 @@ def serve() -> None:
                 answer = {"error": type(error).__name__, "message": str(error)}
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
+
+
+def _listen(asked: queue.SimpleQueue[str]) -> None:
+    """Hand on what the parent asks for; when it has nothing more to ask, or is gone, end at once. Runs in a thread."""
+    for line in sys.stdin:
+        asked.put(line)
+    # The parent takes every answer before it closes, so nothing is lost, and files are whole or have no name yet.
+    os._exit(0)
 
 
 def _resolve(task: str) -> Task:

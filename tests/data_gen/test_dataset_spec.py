@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from bboxbench.data_gen import DatasetSpec, draw_sample
 from bboxbench.data_gen.fonts import FONT_NAMES, font_path
@@ -84,6 +87,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known() -> None:
         ({"rotation": -1}, "rotation"),
         ({"rotation": float("nan")}, "rotation"),
         ({"rotation": True}, "rotation"),
+        ({"rotation": 10**400}, "rotation"),
         ({"shear": "5"}, "received '5'"),
         ({"shift": 0.6}, "from 0 to 0.5"),
         ({"blur": 21}, "from 0 to 20"),
@@ -166,6 +170,23 @@ def test_a_recorded_spec_needs_none_of_its_fonts_and_pictures() -> None:
         spec.check_sources()
     with pytest.raises(InputError, match="/nowhere"):
         DatasetSpec.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"background": "pictures", "pictures": "PLACE"}, "Expected pictures_sha256 with the pictures in "),
+        ({"fonts": ["PLACE/font.ttf"]}, "Unknown font"),
+        ({"rotation": 10**400}, "rotation"),
+    ],
+)
+def test_a_recorded_spec_leads_to_no_file(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    """Who opens a data set of somebody else's does not want what its manifest names opened, too."""
+    Image.new("RGB", (300, 200)).save(tmp_path / "a.png")
+    shutil.copy(font_path("STIXGeneral"), tmp_path / "font.ttf")
+    placed = json.loads(json.dumps(changes).replace("PLACE", str(tmp_path)))
+    with pytest.raises(InputError, match=message):
+        DatasetSpec.recorded({**DatasetSpec().to_dict(), **placed})
 
 
 def test_differences_name_what_decides_pixels_and_no_places() -> None:

@@ -354,7 +354,7 @@ def test_names_and_paths_may_be_mixed(own: Path, tmp_path: Path, monkeypatch: py
     assert files == (font_file(own),)
     assert named_fonts(["Own"], files) == (("Own",), files)
     assert named_fonts(["DejaVuSans"], files) == (("DejaVuSans",), ())
-    assert named_fonts([Path("Own.ttf"), "Own.ttf"], folder=tmp_path) == (("Own", "Own"), files)
+    assert named_fonts([own, str(own)]) == (("Own", "Own"), files)
     monkeypatch.chdir(tmp_path)
     assert named_fonts(["Own.ttf"])[1][0].path == str(own)
     monkeypatch.setenv("HOME", str(tmp_path))

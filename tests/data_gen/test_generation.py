@@ -9,9 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from forged_shards import forge
+from workers_seen import gone
 
 from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, generate, open_dataset
 from bboxbench.data_gen.fonts import font_path
@@ -219,6 +222,49 @@ def wait_or_note(context: dict[str, str], shard: int) -> dict[str, object]:
         assert len(list(folder.iterdir())) == ahead
     (folder / str(shard)).touch()
     return {}
+
+
+def test_a_worker_ends_in_the_middle_of_a_shard_when_its_parent_is_gone(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        f"sys.path[:] = {sys.path!r}\n"
+        "from bboxbench.data_gen.workers import map_shards\n"
+        f"list(map_shards('{__name__}:write_for_long', {{'folder': {str(tmp_path)!r}}}, range(2), 2))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script])
+    children: list[int] = []
+    while len(children) < 2:
+        assert parent.poll() is None
+        children = [int(path.name) for path in tmp_path.iterdir()]
+        time.sleep(0.01)
+    parent.kill()
+    parent.wait()
+    assert all(gone(child) for child in children)
+
+
+def write_for_long(context: dict[str, str], shard: int) -> dict[str, object]:
+    (Path(context["folder"]) / str(os.getpid())).touch()
+    time.sleep(600)
+    return {}
+
+
+def test_a_part_is_not_restored_as_a_part_of_another_data_set(
+    tiny: Dataset, tiny_spec: DatasetSpec, copy: Path
+) -> None:
+    """As where another version draws other pixels: then a whole of two kinds would be left, or all be replaced."""
+
+    def lighten(arrays: dict[str, Any]) -> None:
+        arrays["images"][7] ^= 1
+
+    forge(copy, lighten, 1)
+    (copy / "shards" / "00002.npz").unlink()
+    before = content(copy)
+    with pytest.raises(
+        FolderConflict, match=r"00001\.npz cannot be restored here: .* its images are not those"
+    ):
+        generate(tiny_spec, copy, workers=1)
+    after = content(copy)
+    assert {name: after[name] for name in before} == before
 
 
 def test_an_error_in_a_worker_keeps_its_kind_and_its_exit_code() -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen import DatasetSpec, draw_sample
 from bboxbench.data_gen.backgrounds import draw_background
-from bboxbench.data_gen.colours import luma, luma_of_images
+from bboxbench.data_gen.colours import blend_table, luma, luma_of_images
 from bboxbench.data_gen.draws import MAX_SEED, below, words
 from bboxbench.data_gen.glyphs import ink_mask
-from bboxbench.data_gen.samples import blend_table, draw_letter, least_coverage
+from bboxbench.data_gen.samples import draw_letter, least_coverage
 from bboxbench.errors import InputError
 
 colours = st.tuples(*[st.integers(0, 255)] * 3)

@@ -12,6 +12,7 @@ import pytest
 import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from bboxbench.cli import commands
 from bboxbench.data_gen import DatasetSpec
@@ -53,6 +54,12 @@ def test_keys_are_fields_as_a_person_writes_them(toml: Path) -> None:
 def test_sizes_may_be_one_number_a_pair_or_a_text(toml: Path, sizes: str) -> None:
     toml.write_text(f"sizes = {sizes}")
     assert read_spec(toml).sizes == (24, 24)
+
+
+def test_a_key_that_is_written_in_both_ways_is_refused(toml: Path) -> None:
+    toml.write_text("min-contrast = 100\nmin_contrast = 10")
+    with pytest.raises(InputError, match=r"In .*mine\.toml: Expected each key once, received min_contrast twice"):
+        read_spec(toml)
 
 
 def test_lists_and_texts_with_commas_are_the_same(toml: Path) -> None:
@@ -195,13 +202,18 @@ CHANGES = {
     ),
     "sizes": st.tuples(st.integers(16, 20), st.integers(20, 30)),
     "width": st.integers(200, 300),
-    "min_contrast": st.integers(1, 100),
+    "height": st.integers(100, 200),
+    "min_contrast": st.integers(4, 100),
     "background": st.lists(st.sampled_from(["plain", "white", "gradient", "noise"]), min_size=1, unique=True).map(
         tuple
     ),
     "rotation": st.floats(0, 20, allow_subnormal=False).map(lambda x: round(x, 3)),
     "scale": st.tuples(st.floats(0.7, 1).map(lambda x: round(x, 4)), st.floats(1, 1.3).map(lambda x: round(x, 4))),
+    "shear": st.integers(0, 20_000).map(lambda x: x / 1000),
+    "shift": st.integers(0, 500).map(lambda x: x / 1000),
+    "blur": st.integers(0, 2_000).map(lambda x: x / 1000),
     "noise": st.integers(0, 20).map(float),
+    "ink_threshold": st.integers(1, 4),
     "masks": st.booleans(),
 }
 
@@ -219,6 +231,16 @@ def test_fonts_of_ones_own_stand_in_the_command_by_their_path(tmp_path: Path) ->
     command = draw_command(spec, "d")
     assert typed_spec(command) == spec
     assert f"--font DejaVuSans --font '{path}'" in command
+
+
+def test_pictures_stand_in_the_command_by_their_folder_whatever_its_name(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures 1.0"
+    pictures.mkdir()
+    Image.new("RGB", (300, 200)).save(pictures / "a.png")
+    spec = DatasetSpec.letters(n=10, background=("pictures", "noise"), pictures=str(pictures))
+    command = draw_command(spec, "d")
+    assert f"--pictures '{pictures}'" in command
+    assert typed_spec(command) == spec
 
 
 def test_the_command_of_the_default_is_short_and_every_place_is_quoted() -> None:

@@ -30,6 +30,12 @@ def test_without_any_change_the_glyph_is_that_of_freetype_but_for_hinting() -> N
     assert amount(drawn) == pytest.approx(amount(straight), rel=0.06)
 
 
+def test_a_glyph_too_large_to_be_rendered_larger_still_is_turned_as_a_small_one_is() -> None:
+    small, large = placed(Transform(rotation=5), "W", 105), placed(Transform(rotation=5), "W", 2100)
+    assert np.array(large.shape) / 20 == pytest.approx(np.array(small.shape), rel=0.04)
+    assert amount(large) / 400 == pytest.approx(amount(small), rel=0.02)
+
+
 def test_a_quarter_turn_is_counter_clockwise() -> None:
     # The foot of an L points to the right; turned by 90 degrees it points up.
     turned, straight = placed(Transform(rotation=90)), placed(Transform())
