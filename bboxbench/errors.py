@@ -85,7 +85,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
         known: the names that exist.
     """
     options = sorted(known)
-    near = difflib.get_close_matches(name.lower(), [option.lower() for option in options], n=1, cutoff=0.6)
+    lowered = [option.lower() for option in options]
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    # An abbreviation is no near miss by its letters, but a plain one where nothing else begins so.
+    begun = [option for option in lowered if len(name) > 2 and option.startswith(name.lower())]
+    near = near or (begun if len(begun) == 1 else [])
     said = shortened(name if name.isprintable() else repr(name)[1:-1])
     guess = next((f" Did you mean '{option}'?" for option in options if near and option.lower() == near[0]), "")
     return InputError(f"Unknown {kind} '{said}'.{guess} Expected one of: {', '.join(options)}.")

@@ -168,6 +168,8 @@ def test_the_lock_has_the_name_that_others_overlook(tmp_path: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     assert "Did you mean 'GIoU'?" in str(unknown_name("loss", "gious", ["mse", "GIoU"]))
     assert "Did you mean" not in str(unknown_name("loss", "zzz", ["mse", "GIoU"]))
+    assert "Did you mean 'validation'?" in str(unknown_name("split", "val", ["train", "validation", "test"]))
+    assert "Did you mean" not in str(unknown_name("loss", "bal", ["balanced_l1", "balanced_l2", "mse"]))
 
 
 def test_what_a_kill_left_unfinished_is_removed_and_nothing_else(tmp_path: Path) -> None:

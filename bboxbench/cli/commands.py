@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import shutil
 import sys
@@ -104,6 +105,9 @@ def run(words: list[str]) -> int:
     except TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "bboxbench"
+        if isinstance(near := getattr(error, "possibilities", None), list):
+            # Typer counts the dashes, too, and so finds every short option near to every other.
+            near[:] = [name for name in near if _is_near(name, getattr(error, "option_name", ""))]
         message = f"{_one_line(error.format_message())} Try '{command} --help'."
         return _complain(words, message, error.exit_code, debug)
     except BboxbenchError as error:
@@ -119,6 +123,13 @@ def run(words: list[str]) -> int:
             BboxbenchError.exit_code,
             debug,
         )
+
+
+def _is_near(option: str, typed: str) -> bool:
+    """Whether an option may be what was meant: begun alike, or alike but for a letter or two."""
+    option, typed = option.lstrip("-"), typed.lstrip("-")
+    begun = option.startswith(typed) or typed.startswith(option)
+    return begun or difflib.SequenceMatcher(None, option, typed).ratio() >= 0.8
 
 
 @contextmanager

@@ -25,7 +25,7 @@ WHICH, GLYPHS, PICTURE, EFFECTS, LABELS, OUTPUT = (
     "Which pictures",
     "What is drawn",
     "On what",
-    "Effects: each picture takes its own, up to",
+    "Effects, drawn anew for each picture",
     "Labels",
     "Output",
 )
@@ -41,7 +41,7 @@ def add_to(app: typer.Typer) -> None:
         "`bboxbench generate --preset varied --n 1000 --out mine` - 8 faces, 4 kinds of backgrounds, all effects\n\n"
         "`bboxbench generate --glyphs greek,digits --font STIXGeneral --font fonts/My.ttf`\n\n"
         "`bboxbench generate --background plain,gradient --rotation 15 --noise 8 --masks`\n\n"
-        "`bboxbench generate --spec mine.toml --seed 7` - keys of the file are these options; an option wins\n\n"
+        "`bboxbench generate --spec mine.toml --seed 7` - an option wins over the file\n\n"
         "`bboxbench generate --list` - what there is to choose from",
     )(generate)
 
@@ -55,14 +55,16 @@ def generate(
     preset: Annotated[
         str | None, option(WHICH, "letters", "Where to start from: letters, varied, hard.", "NAME")
     ] = None,
-    spec: Annotated[Path | None, option(WHICH, "", "TOML file with these options as keys.", "FILE")] = None,
+    spec: Annotated[
+        Path | None, option(WHICH, "", "TOML file: these options as keys, but fonts for --font.", "FILE")
+    ] = None,
     resume: Annotated[
         # Not checked here: a folder that cannot be read is one that cannot be written, which is another exit code.
         Path | None,
         option(
             WHICH,
             "",
-            "Finish or restore what this folder says it holds, be its pictures and fonts elsewhere now.",
+            "Finish or restore what this folder says it holds; --pictures and --font say where such lie now, if moved.",
             "DIR",
             readable=False,
         ),
@@ -86,19 +88,21 @@ def generate(
         option(PICTURE, "plain", "Any of plain, white, gradient, noise, texture, pictures.", "NAMES"),
     ] = None,
     pictures: Annotated[
-        str | None, option(PICTURE, "", "Folder of pictures for the background of this name.", "DIR")
+        str | None, option(PICTURE, "", "Folder of pictures, for --background pictures.", "DIR")
     ] = None,
-    rotation: Annotated[float | None, measure(EFFECTS, "degrees", "Either way.", "DEGREES")] = None,
+    rotation: Annotated[float | None, measure(EFFECTS, "degrees", "Either way, 180 at most.", "DEGREES")] = None,
     scale: Annotated[str | None, option(EFFECTS, "", "Factors, for each axis its own, as 0.8-1.25.", "MIN-MAX")] = None,
-    shear: Annotated[float | None, measure(EFFECTS, "degrees", "Either way.", "DEGREES")] = None,
+    shear: Annotated[float | None, measure(EFFECTS, "degrees", "Either way, 60 at most.", "DEGREES")] = None,
     shift: Annotated[float | None, measure(EFFECTS, "pixels", "Off the pixel grid, 0.5 at most.", "PX")] = None,
-    blur: Annotated[float | None, measure(EFFECTS, "pixels", "Of the glyph: its standard deviation.", "PX")] = None,
+    blur: Annotated[
+        float | None, measure(EFFECTS, "pixels", "Of the glyph: its standard deviation, 20 at most.", "PX")
+    ] = None,
     noise: Annotated[
-        float | None, measure(EFFECTS, "levels", "Of the whole picture: its standard deviation, of 255.", "LEVELS")
+        float | None, measure(EFFECTS, "levels", "Of the whole picture: its standard deviation, 100 at most.", "LEVELS")
     ] = None,
     ink_threshold: Annotated[
         int | None,
-        number(LABELS, 1, "1", "Levels that a pixel differs by from the same picture without glyph to be ink."),
+        number(LABELS, 1, "1", "A pixel is ink if it differs by so many levels from the picture without its glyph."),
     ] = None,
     masks: Annotated[
         bool | None, flag(LABELS, "Keep each glyph's mask and class map, too.", "--masks/--no-masks")
@@ -196,6 +200,8 @@ def _draw(console: Console, spec: DatasetSpec, folder: Path, workers: int | None
 
 def _conclude(console: Console, dataset: Dataset, folder: Path, work: Writing) -> None:
     """What became of it, and what to do next."""
+    from bboxbench.data_gen.splits import LEAST
+
     seconds, pictures = work.seconds, pictures_told(dataset.n)
     if work.worked:
         space = file_size(dataset.size_on_disk)
@@ -206,7 +212,8 @@ def _conclude(console: Console, dataset: Dataset, folder: Path, work: Writing) -
     console.say(f"Look at them:   bboxbench preview {place}")
     console.say(f"Check them:     bboxbench verify {place}")
     console.say(f"Take them out:  bboxbench export {place} --format coco")
-    console.say(f"Train on them:  bboxbench sweep --preset quick --data {place}")
+    if dataset.n >= LEAST:
+        console.say(f"Train on them:  bboxbench sweep --preset quick --data {place}")
     console.event(
         "done",
         folder=str(folder),

@@ -40,9 +40,9 @@ def verify(
 ) -> None:
     """Find every box again from the pixels and check every hash.
 
-    The recorded boxes are believed no more than the rest: the background is taken to be the colour of most pixels, the
-    box the tightest round all others. Boxes of imported pictures are held against the annotated ones. What does not
-    agree is named on stdout, one line each.
+    The recorded boxes are believed no more than the rest. On one colour, the background is taken to be that of most
+    pixels; all else is drawn again without its glyph. The box is the tightest round what differs. Boxes of imported
+    pictures are held against the annotated ones. What does not agree is named on stdout, one line each.
 
     With --redraw, everything is also drawn again and compared bit by bit: pictures, boxes, masks, class maps,
     attributes. On another processor, or with other versions, blurred and turned glyphs may have other last bits.

@@ -257,7 +257,10 @@ def named_fonts(
                 'fonts=("A", "B")).'
             )
         if not isinstance(font, Path) and not is_font_path(font):
-            raise unknown_name("font", font, (*FONT_NAMES, *files))
+            raise InputError(
+                f"{unknown_name('font', font, (*FONT_NAMES, *files))} A font of your own is given by the path of its "
+                "file, as ./My.ttf."
+            )
         file = font_file(Path(font).expanduser())
         if (other := files.get(file.name)) is not None and other.path != file.path:
             raise InputError(

@@ -155,5 +155,5 @@ def _who_has(glyphs: str) -> str:
     what = "it" if len(codes) == 1 else "all of them"
     # By their tables alone, which are quickly read; what is asked for is checked in full when it is drawn.
     if having := next((name for name in FONT_NAMES if codes <= characters(name)), None):
-        return f"{having} has {what}: choose that font"
+        return f"{having} has {what}: choose that font alone"
     return f"No built-in font has {what}: give a font file that does (--font FILE)"

@@ -199,7 +199,12 @@ def _nothing_to_read(folder: Path) -> InputError:
         return InputError(f"Expected a data set's folder at {folder}, found {what}. Draw one: bboxbench generate.")
     unfinished = read_unfinished(folder)
     if unfinished is None:
-        return InputError(f"Expected a data set in {folder}, which has no {MANIFEST}. Draw one: bboxbench generate.")
+        # COCO's annotations lie here or one below.
+        others = any(path.suffix == ".json" for path in (*folder.glob("*"), *folder.glob("*/*")))
+        imported = f", or import COCO's pictures: bboxbench import {shlex.quote(str(folder))}" if others else ""
+        return InputError(
+            f"Expected a data set in {folder}, which has no {MANIFEST}. Draw one: bboxbench generate{imported}."
+        )
     done = len(list((folder / "shards").glob("*.npz")))
     total = -(-unfinished.n // SHARD_ROWS)
     return InputError(

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bboxbench.data_gen.alphabets import check_characters
+from bboxbench.data_gen.alphabets import GLYPH_SETS, check_characters
 from bboxbench.data_gen.draws import STEPS
 from bboxbench.data_gen.fonts import FONT_NAMES, FontFile, named_fonts
 from bboxbench.data_gen.photographs import check_pictures_open, pictures_sha256
@@ -165,6 +165,11 @@ def glyphs(value: Any) -> str:
         raise InputError(f"Expected glyphs as a string of characters, at least one, received {value!r}.")
     if len(value) > MAX_GLYPHS:
         raise InputError(f"Expected {MAX_GLYPHS} glyphs or fewer, received {len(value)}.")
+    if value in GLYPH_SETS:
+        raise InputError(
+            f"Expected glyphs as a string of characters, received {value!r}, the name of a set of them: in Python "
+            f"parse_glyphs({value!r}) of bboxbench.data_gen.alphabets has its characters."
+        )
     check_characters(value)
     return value
 

@@ -176,13 +176,13 @@ def parse_names(text: str) -> tuple[str, ...]:
 
 
 def parse_scale(text: str) -> tuple[float, float]:
-    """Factors as typed, '0.8-1.25', to (least, most).
+    """Factors as typed, '0.8-1.25' or '2' for one only, to (least, most).
 
     Raises:
         InputError: they are not written like that.
     """
     number = r"(\d{1,6}(?:\.\d{1,20})?|\.\d{1,20})"
-    match = re.fullmatch(rf"\s*{number}\s*-\s*{number}\s*", text, re.ASCII)
+    match = re.fullmatch(rf"\s*{number}\s*(?:-\s*{number}\s*)?", text, re.ASCII)
     if match is None:
         raise InputError(f"Expected scale as two factors, as 0.8-1.25, received {text!r}.")
-    return float(match[1]), float(match[2])
+    return float(match[1]), float(match[2] or match[1])

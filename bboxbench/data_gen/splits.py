@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["split_ranges"]
+__all__ = ["LEAST", "split_ranges"]
+
+LEAST = 4
+"""From so many samples on every split has one."""
 
 
 def split_ranges(n: int) -> dict[str, range]:

@@ -42,7 +42,7 @@ from bboxbench.experiments.results import LOGS, ResultsFolder, check_folder, fin
 from bboxbench.experiments.runtime import start_tensorflow
 from bboxbench.experiments.spec import NETWORK, SweepSpec
 from bboxbench.experiments.tables import comparisons_table, distribution_table, histogram_table, runs_table
-from bboxbench.experiments.training import EpochListener, TrainingData, load_boxes
+from bboxbench.experiments.training import EpochListener, TrainingData, check_every_split, load_boxes
 from bboxbench.experiments.views import Views
 from bboxbench.files import refuse_claimed, write_atomically
 
@@ -114,6 +114,7 @@ def plan_sweep(spec: SweepSpec, folder: Path | None = None) -> Plan:
     place = dataset_folder(spec)
     if spec.data or (place / MANIFEST).exists():
         sha256 = open_dataset(place).sha256
+    check_every_split(pictures.n)
     ranges = split_ranges(pictures.n)
     train, validation, test = (len(ranges[name]) for name in ("train", "validation", "test"))
     sizes = (train, min(validation, spec.validation), test)

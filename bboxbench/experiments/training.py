@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bboxbench.data_gen import Dataset
+from bboxbench.data_gen.splits import LEAST
 from bboxbench.errors import InputError
 from bboxbench.experiments.plan import Block, Run
 
@@ -126,9 +127,18 @@ def load_boxes(dataset: Dataset, validation: int) -> TrainingData:
     return _load(dataset, validation, lambda name: np.empty((len(dataset.split(name)), 0, 0), np.uint8))
 
 
+def check_every_split(n: int) -> None:
+    """Refuse a data set that is too small to train on.
+
+    Raises:
+        InputError: it has fewer than four pictures, so that a split has none.
+    """
+    if n < LEAST:
+        raise InputError(f"Expected a data set with pictures in every split, {LEAST} or more. Received {n}.")
+
+
 def _load(dataset: Dataset, validation: int, grey: Callable[[str], npt.NDArray[np.uint8]]) -> TrainingData:
-    if not all(len(dataset.split(name)) for name in ("train", "validation", "test")):
-        raise InputError(f"Expected a data set with pictures in every split. Received {dataset.n} in {dataset.folder}.")
+    check_every_split(dataset.n)
     splits = {name: Split(grey(name), dataset.boxes(name)) for name in ("train", "validation", "test")}
     seen = splits["validation"]
     splits["validation"] = Split(seen.grey[:validation], seen.boxes[:validation])

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from bboxbench.cli import main
-from bboxbench.data_gen import Dataset
+from bboxbench.data_gen import Dataset, DatasetSpec, generate
 from bboxbench.experiments.estimate import Estimate
 
 
@@ -102,6 +102,17 @@ def test_json_events_are_one_a_line_and_carry_plan_runs_and_cells(
     assert done_run["loss"] == "mse"
     assert done["cells"][0]["runs"] == 1
     assert err == ""
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_data_set_with_a_split_without_pictures_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    generate(DatasetSpec.letters(n=3), "three", 1)
+    assert run("sweep", "--preset", "quick", "--data", "three", *more) == 2
+    assert capsys.readouterr().err.endswith("pictures in every split, 4 or more. Received 3.\n")
+    assert not Path("results").exists()
 
 
 def test_an_option_wins_over_the_file_and_the_file_over_the_preset(

@@ -169,7 +169,7 @@ def test_the_identity_does_not_depend_on_how_the_manifest_is_written(tiny: Datas
 
 
 def test_a_folder_without_a_data_set_says_so(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"which has no dataset\.json"):
+    with pytest.raises(InputError, match=r"which has no dataset\.json\. Draw one: bboxbench generate\.$"):
         open_dataset(tmp_path)
     with pytest.raises(InputError, match="found nothing"):
         open_dataset(tmp_path / "none")

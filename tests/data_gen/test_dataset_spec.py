@@ -77,6 +77,8 @@ def test_an_unknown_key_is_named_with_the_nearest_known() -> None:
         ({"fonts": ("DejaVuSans", "DejaVuSans")}, "DejaVuSans twice"),
         ({"glyphs": ""}, "at least one"),
         ({"glyphs": "ABA"}, "'A' twice"),
+        ({"glyphs": "latin"}, "the name of a set of them"),
+        ({"fonts": ("Arial",)}, "by the path of its file"),
         ({"background": "plane"}, "Did you mean 'plain'"),
         ({"min_contrast": 0}, "min_contrast"),
         ({"min_contrast": 200}, "160 or less"),

@@ -259,9 +259,7 @@ def test_a_part_is_not_restored_as_a_part_of_another_data_set(
     forge(copy, lighten, 1)
     (copy / "shards" / "00002.npz").unlink()
     before = content(copy)
-    with pytest.raises(
-        FolderConflict, match=r"00001\.npz cannot be restored here: .* its images are not those"
-    ):
+    with pytest.raises(FolderConflict, match=r"00001\.npz cannot be restored here: .* its images are not those"):
         generate(tiny_spec, copy, workers=1)
     after = content(copy)
     assert {name: after[name] for name in before} == before
