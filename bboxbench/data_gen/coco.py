@@ -16,7 +16,7 @@ from typing import Any
 
 from bboxbench.data_gen.imported import LONGEST_NAME
 from bboxbench.data_gen.json_files import read_json
-from bboxbench.errors import InputError, read_errors
+from bboxbench.errors import InputError, read_errors, shortened
 
 __all__ = ["SLACK", "Box", "Fault", "ListedPicture", "Listing", "outside", "read_coco"]
 
@@ -36,8 +36,9 @@ _SOUGHT = (
     "_annotations.coco.json",
     "annotations/instances_*.json",
     "*/_annotations.coco.json",
+    "result.json",
 )
-"""Where annotations lie, the first that is there; the last two may be several files, one a split."""
+"""Where annotations lie, the first that is there; those with a star may be several files, one a split."""
 
 _INSTANCES = "instances_"
 
@@ -146,6 +147,10 @@ def _find(folder: Path) -> list[Path]:
     with read_errors(folder):
         for pattern in _SOUGHT:
             if found := sorted(path for path in folder.glob(pattern) if path.is_file()):
+                # Every message about them has their path, and an archive may have brought any name.
+                for below in (str(path.relative_to(folder)) for path in found):
+                    if not _one_line(below):
+                        raise InputError(f"Expected a path of one line of text in {folder}, received {below!r:.200}.")
                 return found
     raise InputError(
         f"Expected COCO annotations in {folder}, as {', '.join(_SOUGHT)}; found none. Name the file with --annotations."
@@ -177,27 +182,30 @@ class _AnnotationFile:
         annotations = Counter(entry["id"] for entry in self._annotations)
         images = Counter(entry["id"] for entry in self._images)
         for image in self._images:
-            name, objects = str(image["file_name"]), of_image[image["id"]]
-            if images[image["id"]] > 1:
-                yield self._fault(name, "duplicated id", f"id {image['id']!r} of another picture")
+            name, objects = image["file_name"], of_image[image["id"]]
+            if not _harmless(name):
+                received = "a path that leads out of the folder, or is none"
+                yield self._fault(repr(name)[:100], "path that leads elsewhere", received)
+            elif images[image["id"]] > 1:
+                yield self._fault(name, "duplicated id", f"id {image['id']!r:.80} of another picture")
             elif double := [entry["id"] for entry in objects if annotations[entry["id"]] > 1]:
-                yield self._fault(name, "duplicated id", f"an annotation with the id {double[0]!r} of another one")
+                yield self._fault(name, "duplicated id", f"an annotation with the id {double[0]!r:.80} of another one")
             else:
                 yield self._picture(image, objects)
         for image_id in [found for found in of_image if found not in images]:
-            name = f"image id {image_id!r}"
+            name = f"image id {image_id!r:.80}"
             yield self._fault(name, "annotation without a picture", "annotations, and no such picture")
 
     def _picture(self, image: dict[str, Any], objects: list[dict[str, Any]]) -> Fault | ListedPicture:
         name = image["file_name"]
-        if not _harmless(name):
-            shown = repr(name)[:100]
-            return self._fault(shown, "path that leads elsewhere", "a path that leads out of the folder, or is none")
         path = self._file(name)
         if path is None:
             places = " or ".join(map(str, self._roots[:MOST_PLACES]))
             return self._fault(name, "missing file", f"a name that no file in {places} has")
         name = self._name(path)
+        if not _one_line(name):
+            # The annotations' part of it is one: the folder that was found on the disk is to blame.
+            return self._fault(repr(name)[:100], "path that leads elsewhere", "a path that is no line of text")
         if len(name.encode()) > LONGEST_NAME:
             received = f"a path of {len(name.encode()):,} bytes: expected {LONGEST_NAME:,} or fewer"
             return self._fault(f"{name[:80]}...", "path that is too long", received)
@@ -225,20 +233,22 @@ class _AnnotationFile:
         return ListedPicture(name, path, size, box, self.categories[objects[0]["category_id"]])
 
     def _file(self, name: str) -> Path | None:
-        for root in self._roots:
-            try:
-                if (root / name).is_file():
-                    return root / name
-            except OSError:
-                # Too long a name, or a folder that may not be looked into: the same as none.
-                continue
+        # Label Studio writes backslashes on Windows; elsewhere they may be part of a name, which comes first.
+        for written in dict.fromkeys((name, PureWindowsPath(name).as_posix())):
+            for root in self._roots:
+                try:
+                    if (root / written).is_file():
+                        return root / written
+                except OSError:
+                    # Too long a name, or a folder that may not be looked into: the same as none.
+                    continue
         return None
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._base if path.is_relative_to(self._base) else self._path.parent).as_posix()
 
     def _fault(self, name: str, kind: str, received: str) -> Fault:
-        return Fault(name, kind, f"{name} in {self._path}: received {received}.")
+        return Fault(name, kind, f"{shortened(name)} in {self._path}: received {received}.")
 
     def _entries(self, content: dict[str, Any], key: str, needed: tuple[str, ...]) -> list[dict[str, Any]]:
         entries = content.get(key)
@@ -258,15 +268,21 @@ class _AnnotationFile:
 
     def _categories(self, content: dict[str, Any]) -> dict[Any, str]:
         found: dict[Any, str] = {}
+        id_of: dict[str, Any] = {}
+        of_objects = {entry["category_id"] for entry in self._annotations}
         for place, entry in enumerate(self._entries(content, "categories", ("id", "name"))):
             name = entry["name"]
             good = isinstance(name, str) and name.strip() and _one_line(name) and len(name) <= LONGEST_CLASS
             if not good:
                 raise self._no_coco(f"a name of categories[{place}] of a line or less, received {name!r:.40}")
-            if entry["id"] in found or name in found.values():
-                raise self._no_coco(f"each category once, received id {entry['id']!r}, '{name}', again")
+            # Roboflow puts a category without objects above the classes, which may have the name of one of them.
+            other = id_of.get(name)
+            if entry["id"] in found or (other in of_objects and entry["id"] in of_objects):
+                raise self._no_coco(f"each category once, received id {entry['id']!r:.80}, '{name}', again")
             found[entry["id"]] = name
-        return found
+            if name not in id_of or entry["id"] in of_objects:
+                id_of[name] = entry["id"]
+        return {number: name for number, name in found.items() if id_of[name] == number}
 
     def _no_coco(self, expected: str) -> InputError:
         return InputError(f"Expected COCO annotations of objects in {self._path}: {expected}.")

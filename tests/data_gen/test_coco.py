@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,32 @@ def roboflow(folder: Path) -> None:
     (folder / "annotations").rmdir()
 
 
+def cvat(folder: Path) -> None:
+    write_shapes(folder, n=2, split="default")
+    (folder / "images").mkdir()
+    (folder / "default").rename(folder / "images/default")
+
+
+def coco_2017(folder: Path) -> None:
+    """With the other annotations of the same pictures, which are none of objects."""
+    write_shapes(folder, n=2, split="train2017")
+    for name in ("captions", "person_keypoints", "stuff"):
+        (folder / f"annotations/{name}_train2017.json").write_text("{}")
+
+
+def label_studio(folder: Path) -> None:
+    pictures_in_a_folder_of_their_own(folder)
+    content = (folder / "annotations.json").read_text().replace('"a.png"', '"images/a.png"')
+    (folder / "annotations.json").unlink()
+    (folder / "result.json").write_text(content)
+
+
+def label_studio_on_windows(folder: Path) -> None:
+    label_studio(folder)
+    content = (folder / "result.json").read_text().replace("images/a.png", "images\\\\a.png")
+    (folder / "result.json").write_text(content)
+
+
 def one_file_beside_the_pictures(folder: Path) -> None:
     write_one(folder)
 
@@ -78,6 +107,10 @@ def paths_in_the_annotations(folder: Path) -> None:
     ("lay_out", "names"),
     [
         (roboflow, ["train/0000.png", "train/0001.jpg", "valid/0000.png", "valid/0001.jpg"]),
+        (cvat, ["images/default/0000.png", "images/default/0001.jpg"]),
+        (coco_2017, ["train2017/0000.png", "train2017/0001.jpg"]),
+        (label_studio, ["images/a.png"]),
+        (label_studio_on_windows, ["images/a.png"]),
         (one_file_beside_the_pictures, ["a.png"]),
         (pictures_in_a_folder_of_their_own, ["images/a.png"]),
         (paths_in_the_annotations, ["photos/2024/a.png"]),
@@ -216,6 +249,67 @@ def test_pictures_that_share_an_id_are_all_faults(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["a\n\x1b[31mowned.png", "\u2028", "\ud800", "\r" * 3000])
+@pytest.mark.parametrize("fault", ["two pictures", "two annotations", "none"])
+def test_no_name_breaks_the_line_of_a_fault_or_colours_the_terminal(tmp_path: Path, name: str, fault: str) -> None:
+    images = [{"id": 1, "file_name": name}] * (2 if fault == "two pictures" else 1)
+    entries = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}]
+    write_one(tmp_path, content=json.dumps(coco(images, entries * (2 if fault == "two annotations" else 1))))
+    found = only_fault(tmp_path)
+    assert found.text.isprintable()
+    assert len(found.text) < 500
+    assert found.kind == "path that leads elsewhere"
+
+
+@pytest.mark.parametrize("id_", ["\n" * 3000, "9" * 3000])
+def test_an_endless_id_leaves_the_line_of_a_fault_short(tmp_path: Path, id_: str) -> None:
+    images = [{"id": id_, "file_name": name} for name in ("a.png", "b.png")]
+    entries = [{"id": id_, "image_id": f"no {id_}", "category_id": 1, "bbox": [1, 1, 5, 5]}]
+    faults = read_coco(write_one(tmp_path, content=json.dumps(coco(images, entries)))).faults
+    assert len(faults) == 3
+    assert all(fault.text.isprintable() and len(fault.text) < 500 for fault in faults)
+
+
+@pytest.mark.parametrize("name", [b"s\xff", b"a\nb", b"\x1b[31m"])
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_folder_whose_name_is_no_line_of_text_is_refused_in_one(tmp_path: Path, name: bytes) -> None:
+    split = os.fsdecode(name)
+    write_shapes(tmp_path, n=2, split=split)
+    with pytest.raises(InputError, match="Expected a path of one line of text") as raised:
+        read_coco(tmp_path)
+    assert str(raised.value).isprintable()
+    # Where it is named, each picture in it has a name that nothing can keep.
+    faults = read_coco(tmp_path, tmp_path / f"annotations/instances_{split}.json").faults
+    assert [fault.kind for fault in faults] == ["path that leads elsewhere"] * 2
+
+
+def with_categories(folder: Path, *names: str, of_object: int) -> Path:
+    """A folder of one object, of the category with this number of those with ``names``, numbered from 0."""
+    write_one(folder, objects=[{"category_id": of_object}])
+    content = json.loads((folder / "annotations.json").read_text())
+    content["categories"] = [{"id": place, "name": name} for place, name in enumerate(names)]
+    (folder / "annotations.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.mark.parametrize("of_object", [0, 1, 2])
+def test_a_category_without_objects_may_have_the_name_of_a_class(tmp_path: Path, of_object: int) -> None:
+    """As Roboflow writes it: the group above all classes is a category, and often has the name of one of them."""
+    names = ("raccoon", "raccoon", "cat")
+    listing = read_coco(with_categories(tmp_path, *names, of_object=of_object))
+    assert listing.classes == ("raccoon", "cat")
+    assert [one.label for one in listing.pictures] == [names[of_object]]
+    assert listing.faults == []
+
+
+def test_many_categories_are_read_in_no_time(tmp_path: Path) -> None:
+    folder = with_categories(tmp_path, *map(str, range(60_000)), of_object=7)
+    start = time.process_time()
+    assert len(read_coco(folder).classes) == 60_000
+    # It is a tenth of a second, and would be a minute if each was compared with each.
+    assert time.process_time() - start < 10
+
+
 def test_an_annotation_of_no_picture_is_a_fault(tmp_path: Path) -> None:
     write_one(tmp_path, objects=[{}, {"image_id": 5}])
     listing = read_coco(tmp_path)
@@ -254,7 +348,9 @@ def test_a_picture_may_come_without_its_size(tmp_path: Path) -> None:
             "each category once",
         ),
         (
-            '{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}',
+            '{"images": [], "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": []}, '
+            '{"id": 2, "image_id": 2, "category_id": 2, "bbox": []}], '
+            '"categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}',
             "each category once",
         ),
     ],
