@@ -11,10 +11,14 @@ import typer
 
 from bboxbench.cli.console import Console, duration
 from bboxbench.cli.numbers import whole_number
-from bboxbench.cli.options import Workers
+from bboxbench.cli.options import Workers, flag
+from bboxbench.cli.termination import termination_heard
 from bboxbench.cli.writing import pictures_told, writing
 
 __all__ = ["add_to"]
+
+OPTIONS = "Options"
+"""Heading in ``--help``: the one that all options have that name none."""
 
 GOOD_ROUNDING = 0.9
 """Mean IoU of rounded boxes with annotated ones below which a person must be told what to do."""
@@ -40,7 +44,8 @@ def import_(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="By default annotations.json, annotations/instances_*.json or _annotations.coco.json in DIR.",
+            help="By default annotations.json, annotations/instances_*.json, _annotations.coco.json or result.json "
+            "in DIR.",
         ),
     ] = None,
     images: Annotated[
@@ -67,10 +72,10 @@ def import_(
             parser=whole_number(0, 2**63 - 1), metavar="N", help="Deals the pictures to training, validation and test."
         ),
     ] = 0,
-    skip: Annotated[bool, typer.Option("--skip", help="Leave out pictures that cannot be used.")] = False,
+    skip: Annotated[bool, flag(OPTIONS, "Leave out pictures that cannot be used.", "--skip")] = False,
     workers: Workers = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    quiet: Annotated[bool, flag(OPTIONS, "No progress, no advice.", "--quiet", "-q")] = False,
+    as_json: Annotated[bool, flag(OPTIONS, "One JSON object a line on stdout.", "--json")] = False,
 ) -> None:
     """Import a COCO folder of pictures with one object each as a data set.
 
@@ -81,23 +86,24 @@ def import_(
 
     console = Console(quiet, as_json)
     start = time.monotonic()
-    with console.progress("Looking at", 0, "pictures") as ticker:
-        planned = plan_import(
-            folder,
-            annotations=annotations,
-            images=images,
-            width=width,
-            height=height,
-            fit=fit,
-            seed=seed,
-            skip=skip,
-            workers=workers,
-            on_progress=lambda done, total: ticker.update(done, total=total),
-        )
-    spec = planned.spec
-    out = out if out is not None else Path("data") / spec.folder_name
-    with writing(console, "Importing", spec.n) as work:
-        dataset = write_import(planned, out, workers, work.progress)
+    with termination_heard():
+        with console.progress("Looking at", 0, "pictures") as ticker:
+            planned = plan_import(
+                folder,
+                annotations=annotations,
+                images=images,
+                width=width,
+                height=height,
+                fit=fit,
+                seed=seed,
+                skip=skip,
+                workers=workers,
+                on_progress=lambda done, total: ticker.update(done, total=total),
+            )
+        spec = planned.spec
+        out = out if out is not None else Path("data") / spec.folder_name
+        with writing(console, "Importing", spec.n) as work:
+            dataset = write_import(planned, out, workers, work.progress)
     seconds = time.monotonic() - start
     pictures = pictures_told(spec.n)
     if work.worked:
