@@ -22,7 +22,7 @@ from bboxbench.data_gen.draws import MAX_SEED
 from bboxbench.data_gen.fitting import FITS, Fitting, fit_picture
 from bboxbench.data_gen.generation import keep_shard, write_dataset
 from bboxbench.data_gen.imported import ImportedSpec, imported_arrays
-from bboxbench.data_gen.picture_files import decode_picture
+from bboxbench.data_gen.picture_files import check_place, decode_picture
 from bboxbench.data_gen.shards import shard_rows
 from bboxbench.data_gen.workers import map_shards, usable_cores
 from bboxbench.errors import CannotRead, InputError, read_errors, unknown_name
@@ -109,6 +109,8 @@ def plan_import(
         checks.whole(name, value, least, most)
     if fit not in FITS:
         raise unknown_name("fit", str(fit), FITS)
+    for place in filter(None, (folder, annotations, images)):
+        check_place(place)
     listing = read_coco(folder, annotations, images)
     faults = {fault.name: fault for fault in listing.faults}
     total = len(listing.pictures) + len(faults)
@@ -119,8 +121,10 @@ def plan_import(
     if faults and not skip:
         raise _unusable(faults, total)
     if not seen:
-        left = f", all {total:,} cannot be used: {_first(faults)}" if total else " none"
-        raise InputError(f"Expected pictures with one object each in {folder}, received{left}")
+        found = (
+            f"none of its {total:,} can be used. The first: {_first(faults)}" if total else "its annotations list none."
+        )
+        raise InputError(f"Expected pictures with one object each in {folder}; {found}")
     # A picture's place is its own: one more picture leaves the others in their order.
     seen.sort(key=lambda one: hashlib.sha256(f"{seed}:{one.listed.name}".encode()).digest())
     typed = [str(folder)]
@@ -211,7 +215,7 @@ def _look_at_one(path: Path, size: list[int] | None, box: Box) -> dict[str, Any]
             content = path.read_bytes()
         picture = decode_picture(content, path, (size[0], size[1]) if size else None)
     except InputError as error:
-        return {"kind": _kind(error), "text": str(error)}
+        return {"kind": _kind(error, bool(size)), "text": str(error)}
     if outside(box, picture.size):
         corners = ", ".join(f"{edge:g}" for edge in box)
         by = f"{picture.width}x{picture.height}"
@@ -220,8 +224,8 @@ def _look_at_one(path: Path, size: list[int] | None, box: Box) -> dict[str, Any]
     return {"size": picture.size, "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _kind(error: InputError) -> str:
-    """What is wrong with a picture's file, by what reading it raised."""
+def _kind(error: InputError, sized: bool) -> str:
+    """What is wrong with a picture's file, by what reading it raised, and whether its annotations tell a size."""
     cause = error.__cause__
     if isinstance(error, CannotRead):
         return "file that cannot be read"
@@ -229,7 +233,11 @@ def _kind(error: InputError) -> str:
         return "no picture"
     if isinstance(cause, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return "too many pixels"
-    return "damaged picture" if cause is not None else "another size than annotated"
+    if cause is not None:
+        return "damaged picture"
+    if sized:
+        return "another size than annotated"
+    return "turned without a size"
 
 
 def _look_at_all(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from bboxbench.data_gen.draws import STEPS, below
-from bboxbench.data_gen.picture_files import open_picture
+from bboxbench.data_gen.picture_files import check_place, open_picture
 from bboxbench.errors import InputError, read_errors
 from bboxbench.files import file_sha256
 
@@ -29,9 +29,10 @@ def listed(folder: str) -> tuple[Path, ...]:
     """The pictures of a folder and of the folders in it, by the order of their names.
 
     Raises:
-        InputError: no folder, or none in it.
+        InputError: no folder, or none in it, or its path is no text.
     """
     root = Path(folder)
+    check_place(root)
     with read_errors(root):
         if not root.is_dir():
             raise InputError(f"Expected a folder of pictures to draw on, found none at {root}.")
@@ -95,7 +96,8 @@ def _contents(folder: str) -> tuple[tuple[Path, str], ...]:
 def _sha256_of(folder: str, contents: tuple[tuple[Path, str], ...]) -> str:
     digest = hashlib.sha256()
     for path, sha256 in contents:
-        digest.update(f"{path.relative_to(folder).as_posix()}\n{sha256}\n".encode())
+        # A system may have names that are no text. They are surrogates here, which UTF-8 proper refuses.
+        digest.update(f"{path.relative_to(folder).as_posix()}\n{sha256}\n".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

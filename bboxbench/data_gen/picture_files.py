@@ -14,13 +14,36 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bboxbench.errors import InputError, one_line, read_errors
 
-__all__ = ["check_picture", "decode_picture", "grey_levels", "open_picture"]
+__all__ = ["check_picture", "check_place", "decode_picture", "grey_levels", "open_picture"]
 
 _RUNS_A_PROGRAM = ("EPS",)
 """Formats that Pillow gives to another program to draw: no file of somebody else's is run."""
 
 _ORIENTATION = 0x0112
 """The EXIF tag that says how a picture was turned when it was taken: 1 is upright."""
+
+_ON_ITS_SIDE = {
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""Orientations that exchange width and height, and what brings an upright picture back to how it is stored."""
+
+
+def check_place(place: Path) -> None:
+    """Make sure that a data set's spec can record where its pictures lie.
+
+    Raises:
+        InputError: the path is no text, as some systems have them.
+    """
+    try:
+        str(place).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"Expected a path that is UTF-8, as the data set records it, received {str(place)!r}. Rename it, or give a "
+            "link to it."
+        ) from error
 
 
 def check_picture(path: Path) -> None:
@@ -61,18 +84,22 @@ def decode_picture(content: bytes, path: Path, size: tuple[int, int] | None = No
         InputError: it is no picture that Pillow can read, is cut off, or has another size.
     """
     with _picture_errors(path), Image.open(io.BytesIO(content), formats=_formats()) as picture:
-        stored = picture.size
-        orientation = picture.getexif().get(_ORIENTATION, 1)
-        upright = stored[::-1] if orientation in (5, 6, 7, 8) else stored
-        if size is None and upright != stored:
+        back = _ON_ITS_SIDE.get(picture.getexif().get(_ORIENTATION, 1))
+        # Pillow itself turns a TIFF on loading, and knows its upright size before or after that, by its version. So
+        # sizes are believed of the loaded picture alone, and the stored one is made of the upright one.
+        upright = ImageOps.exif_transpose(picture)
+        stored = upright.size if back is None else upright.size[::-1]
+        if size is None and upright.size != stored:
             raise InputError(
-                f"Expected a width and a height of {path}, which was taken turned: upright it has {_by(upright)}, "
-                f"stored {_by(stored)}, and its boxes may be of either."
+                f"Expected a width and a height of {path}, which was taken turned: upright it has "
+                f"{_by(upright.size)}, stored {_by(stored)}, and its boxes may be of either."
             )
-        if size is not None and size not in (upright, stored):
-            either = f"{_by(stored)}" + (f", upright {_by(upright)}" if upright != stored else "")
-            raise InputError(f"Expected {path} to have {_by(size)}, as its annotations say; it has {either}.")
-        return _rgb(ImageOps.exif_transpose(picture) if size in (None, upright) else picture)
+        if size in (None, upright.size):
+            return _rgb(upright)
+        if size == stored and back is not None:
+            return _rgb(upright.transpose(back))
+        either = _by(stored) + (f", upright {_by(upright.size)}" if upright.size != stored else "")
+        raise InputError(f"Expected {path} to have {_by(size)}, as its annotations say; it has {either}.")
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -114,6 +114,43 @@ def test_what_cannot_be_imported_is_said_in_one_line_and_nothing_is_written(
     assert not Path("out").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse names that are no text")
+@pytest.mark.parametrize("option", ["", "--annotations", "--images"])
+def test_a_path_that_is_no_text_is_refused_before_anything_is_written(capsys: Any, option: str) -> None:
+    odd = os.fsdecode(b"d\xff")
+    write_one(Path(odd))
+    given = {
+        "": [odd],
+        "--annotations": ["shapes", option, f"{odd}/annotations.json"],
+        "--images": ["shapes", option, odd],
+    }
+    code, out, err = run(capsys, "import", *given[option], "--out", "out")
+    assert (code, out) == (2, "")
+    assert "Expected a path that is UTF-8" in err
+    assert len(err.strip().splitlines()) == 1
+    assert not Path("out").exists()
+
+
+def test_annotations_without_pictures_are_refused_in_whole_sentences(capsys: Any) -> None:
+    write_one(Path("empty"), content='{"images": [], "annotations": [], "categories": []}')
+    write_one(Path("bad"), b"none")
+    code, _, err = run(capsys, "import", "empty", "--quiet")
+    assert code == 2
+    assert err == "Error: Expected pictures with one object each in empty; its annotations list none.\n"
+    code, _, err = run(capsys, "import", "bad", "--skip", "--quiet")
+    assert code == 2
+    assert err.startswith(
+        "Error: Expected pictures with one object each in bad; none of its 1 can be used. The first: Expected a picture"
+    )
+
+
+def test_help_shows_nothing_to_type_beside_what_is_on_or_off(capsys: Any) -> None:
+    _, out, _ = run(capsys, "import", "--help")
+    rows = [line for line in out.splitlines() if any(f"│ --{name} " in line for name in ("skip", "quiet", "json"))]
+    assert len(rows) == 3
+    assert not [row for row in rows if "<bool>" in row]
+
+
 def test_copies_are_warned_of(capsys: Any) -> None:
     shutil.copy("shapes/train/0000.png", "shapes/train/copy.png")
     path = Path("shapes/annotations/instances_train.json")

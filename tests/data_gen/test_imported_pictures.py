@@ -14,7 +14,9 @@ from coco_folders import imported_one, write_one, write_shapes
 from PIL import Image
 
 from bboxbench.data_gen import verify
+from bboxbench.data_gen.fitting import Fitting
 from bboxbench.data_gen.importing import plan_import
+from bboxbench.data_gen.picture_files import decode_picture
 from bboxbench.errors import InputError
 
 
@@ -56,26 +58,70 @@ def test_pictures_of_every_mode_come_as_rgb(
         assert (sample.image == levels).all()
 
 
+# A TIFF is turned by Pillow itself as it loads, a packed one in another place than a plain one.
+FILES = {
+    "PNG": {},
+    "JPEG": {"quality": 100, "subsampling": 0},
+    "WEBP": {"lossless": True},
+    "TIFF": {},
+    "packed TIFF": {"compression": "tiff_lzw"},
+}
+
+
+def turned_file(orientation: int, kind: str, place: tuple[int, int, int, int]) -> tuple[bytes, Image.Image]:
+    """A file of 40 x 20 as stored with an object at ``place`` (xyxy) that says how it was turned; and its pixels."""
+    pixels = np.zeros((20, 40, 3), np.uint8)
+    pixels[place[1] : place[3], place[0] : place[2]] = 255
+    stored, content = Image.fromarray(pixels), io.BytesIO()
+    stored.save(content, kind.removeprefix("packed "), exif=exif(orientation), **FILES[kind])
+    return content.getvalue(), stored
+
+
+@pytest.mark.parametrize("annotated", ["upright", "stored"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_that_was_taken_turned_is_turned_where_its_annotations_mean_that(
-    tmp_path: Path, orientation: int
+@pytest.mark.parametrize("kind", FILES)
+def test_the_box_of_a_turned_picture_is_on_its_object_whichever_size_is_annotated(
+    tmp_path: Path, kind: str, orientation: int, annotated: str
 ) -> None:
-    """The object is in the same place of the picture as it is annotated, upright or stored."""
-    stored = np.zeros((30, 40, 3), np.uint8)
-    stored[6:14, 5:15] = 255
-    upright = np.asarray(_turned(Image.fromarray(stored), orientation))
-    rows, columns = np.nonzero(upright[..., 0])
-    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    height, width = upright.shape[:2]
-    bbox = [int(box[0]), int(box[1]), int(box[2] - box[0]), int(box[3] - box[1])]
-    content = io.BytesIO()
-    Image.fromarray(stored).save(content, "PNG", exif=exif(orientation))
+    content, stored = turned_file(orientation, kind, (2, 2, 10, 6))
+    # A picture that is not on its side has one size, which means the upright one.
+    seen = stored if annotated == "stored" and orientation > 4 else _turned(stored, orientation)
+    rows, columns = np.nonzero(np.asarray(seen)[..., 0])
+    box = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
     folder = write_one(
-        tmp_path / "one", content.getvalue(), image={"width": width, "height": height}, objects=[{"bbox": bbox}]
+        tmp_path / "one",
+        content,
+        name=f"a.{kind.split()[-1].lower()}",
+        image={"width": seen.width, "height": seen.height},
+        objects=[{"bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]]}],
     )
-    (sample,) = imported_one(folder, width=width, height=height).samples(range(1))
-    assert (sample.image == upright).all()
-    assert tuple(sample.box) == box
+    data = imported_one(folder, width=40, height=40)
+    (sample,) = data.samples(range(1))
+    assert tuple(sample.box) == Fitting.of(seen.size, (40, 40), "pad").rounded(box)
+    # JPEG blurs edges a little.
+    marked = sample.image[..., 0] > 128
+    inside = np.zeros_like(marked)
+    inside[sample.box[1] : sample.box[3], sample.box[0] : sample.box[2]] = True
+    assert (marked == inside).all()
+    assert verify(data.folder, workers=1).problems == []
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", FILES)
+def test_a_picture_has_the_size_that_was_asked_for_or_is_refused(kind: str, orientation: int) -> None:
+    content, stored = turned_file(orientation, kind, (2, 2, 10, 6))
+    upright = _turned(stored, orientation)
+    known = {stored.size: stored, upright.size: upright}
+    if len(known) == 1:
+        assert decode_picture(content, Path("a")).size == (40, 20)
+    for size in ((40, 20), (20, 40), (40, 40), (40, 21), *([None] if len(known) > 1 else [])):
+        if size in known:
+            found = np.asarray(decode_picture(content, Path("a"), size), int)
+            # JPEG blurs edges a little.
+            assert np.abs(found - np.asarray(known[size], int)).max() < 128
+        else:
+            with pytest.raises(InputError, match=r"^Expected .*40x20"):
+                decode_picture(content, Path("a"), size)
 
 
 def _turned(picture: Image.Image, orientation: int) -> Image.Image:
@@ -160,7 +206,7 @@ def several(folder: Path) -> None:
 
 
 FAULTS = [
-    (turned_without_size, "another size than annotated", "taken turned"),
+    (turned_without_size, "turned without a size", "taken turned"),
     (of_another_size, "another size than annotated", "41x30"),
     (no_picture, "no picture", "Expected a picture"),
     (an_empty_file, "no picture", "Expected a picture"),
@@ -186,8 +232,11 @@ def test_a_picture_that_cannot_be_used_is_named_and_with_skip_left_out_and_count
     assert "--skip" in message
     assert "\n" not in message
     assert "a.png" in message or "a.jpg" in message or "a.eps" in message
-    with pytest.raises(InputError, match="all 1 cannot be used"):
+    with pytest.raises(
+        InputError, match=r"^Expected pictures with one object each in \S*bad; none of its 1 can be used"
+    ) as raised:
         plan_import(tmp_path / "bad", skip=True, workers=1)
+    assert " The first: " in str(raised.value)
     # Beside a good picture it is left out.
     write_shapes(tmp_path / "bad", n=2, split="good")
     (tmp_path / "bad/annotations").rename(tmp_path / "bad/kept")
