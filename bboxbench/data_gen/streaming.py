@@ -62,8 +62,8 @@ def stream(
             number. It is held in memory, 16 bytes a sample, 24 with ``repeat``.
         repeat: whether passes follow one another without an end, ``epoch``, ``epoch + 1`` and so on, each shuffled in
             an order of its own. Only for ``fit`` with ``steps_per_epoch``, and ``evaluate`` or ``predict`` with
-            ``steps``: without them they never end. By default there is one pass; whoever iterates anew gets the same,
-            and ``fit`` needs ``shuffle=False``, else Keras puts a PyDataset's batches in an order of its own.
+            ``steps``: without them they never end. By default there is one pass, in the same order each time: leave
+            steps out, and give ``fit`` ``shuffle=False``, else Keras puts a PyDataset's batches in an order of its own.
         epoch: the number of the first pass, 0 or more.
         workers: threads, or processes, that draw ahead.
         use_multiprocessing: whether a PyDataset's workers are processes: drawing is Python's own work, so threads take
@@ -181,7 +181,8 @@ class _Orders:
     def of(self, epoch: int) -> Order:
         with self._lock:
             if epoch not in self._kept:
-                for old in sorted(self._kept)[:-1]:
+                # All but the last made.
+                for old in list(self._kept)[:-1]:
                     del self._kept[old]
                 self._kept[epoch] = self._batches.order(epoch)
             return self._kept[epoch]
