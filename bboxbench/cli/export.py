@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 
 from bboxbench.cli.console import Console, duration
-from bboxbench.cli.options import Workers, flag
+from bboxbench.cli.options import AsJson, Quiet, Workers
 from bboxbench.cli.termination import termination_heard
 from bboxbench.cli.writing import file_size, pictures_told, writing
+from bboxbench.errors import InputError
 
 __all__ = ["add_to"]
-
-OPTIONS = "Options"
-"""Typer's own heading in ``--help``, under which the others stand."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,8 +28,8 @@ def add_to(app: typer.Typer) -> None:
 
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a data set.", show_default=False)],
-    form: Annotated[
-        str,
+    forms: Annotated[
+        list[str],
         typer.Option(
             "--format",
             "-f",
@@ -51,8 +49,8 @@ def export(
         ),
     ] = "train,validation,test",
     workers: Workers = None,
-    quiet: Annotated[bool, flag(OPTIONS, "No progress, no advice.", "--quiet", "-q")] = False,
-    as_json: Annotated[bool, flag(OPTIONS, "One JSON object a line on stdout.", "--json")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a data set's pictures and boxes in another tool's format.
 
@@ -66,6 +64,9 @@ def export(
     from bboxbench.data_gen.exports.source import Source
 
     console = Console(quiet, as_json)
+    form, *others = forms
+    if others:
+        raise InputError(f"Expected one --format, received {', '.join(forms)}. Call it for each.")
     chosen = format_named(form)
     source = Source(open_dataset(folder), tuple(name.strip() for name in splits.split(",") if name.strip()))
     place = out if out is not None else default_folder(folder, form)

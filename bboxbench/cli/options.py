@@ -8,7 +8,10 @@ import typer
 
 from bboxbench.cli.numbers import amount, whole_number
 
-__all__ = ["Workers", "flag", "measure", "number", "option"]
+__all__ = ["OPTIONS", "AsJson", "Quiet", "Workers", "flag", "measure", "number", "option"]
+
+OPTIONS = "Options"
+"""Typer's own heading in ``--help``, for what needs no other."""
 
 Workers = Annotated[
     int | None, typer.Option(parser=whole_number(1), metavar="N", help="Processes; by default one per usable core.")
@@ -49,3 +52,10 @@ def flag(panel: str, explained: str, *names: str) -> Any:
 
 def _said(explained: str, default: str) -> str:
     return f"{explained} Default: {default}." if default else explained
+
+
+Quiet = Annotated[bool, flag(OPTIONS, "No progress, no advice.", "--quiet", "-q")]
+"""The option ``--quiet``."""
+
+AsJson = Annotated[bool, flag(OPTIONS, "One JSON object a line on stdout.", "--json")]
+"""The option ``--json``."""

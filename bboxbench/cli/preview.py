@@ -9,7 +9,7 @@ import typer
 
 from bboxbench.cli.console import Console
 from bboxbench.cli.numbers import whole_number
-from bboxbench.cli.options import flag
+from bboxbench.cli.options import OPTIONS, AsJson, flag
 from bboxbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from bboxbench.data_gen import Dataset
 
 __all__ = ["add_to"]
-
-OPTIONS = "Options"
-"""Heading in ``--help`` under which all stand: Typer's own."""
 
 COUNT = 24
 
@@ -75,7 +72,7 @@ def preview(
         ),
     ] = False,
     quiet: Annotated[bool, flag(OPTIONS, "Nothing but errors and the paths.", "--quiet", "-q")] = False,
-    as_json: Annotated[bool, flag(OPTIONS, "One JSON object a line on stdout.", "--json")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a page of samples with their boxes drawn in, and say what the data set holds.
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bboxbench.cli.console import Console, duration
-from bboxbench.cli.options import Workers
+from bboxbench.cli.options import OPTIONS, AsJson, Quiet, Workers, flag
 from bboxbench.errors import InputError
 
 __all__ = ["add_to"]
@@ -33,10 +33,10 @@ def verify(
         typer.Option(metavar="FOLDER", help="Where the pictures lie now that were drawn on.", show_default=False),
     ] = None,
     redraw: Annotated[
-        bool, typer.Option("--redraw", help="Draw every picture again, too, and compare all that is kept of it.")
+        bool, flag(OPTIONS, "Draw every picture again, too, and compare all that is kept of it.", "--redraw")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no advice.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find every box again from the pixels and check every hash.
 

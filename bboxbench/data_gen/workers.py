@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import operator
 import os
 import queue
 import signal
@@ -54,9 +55,14 @@ def worker_count(workers: int | None) -> int:
     """
     if workers is None:
         return usable_cores()
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+    try:
+        # True is 1 to operator.index; nobody means that.
+        number = 0 if isinstance(workers, bool) else operator.index(workers)
+    except TypeError:
+        number = 0
+    if number < 1:
         raise InputError(f"Expected workers to be a whole number of 1 or more, received {workers!r}.")
-    return workers
+    return number
 
 
 def map_shards(

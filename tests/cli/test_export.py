@@ -93,6 +93,8 @@ def test_tensorflow_says_nothing_of_its_own_while_it_writes() -> None:
         (["data/nine"], 2, "--format"),
         (["data/nine", "-f", "cocoa"], 2, "Did you mean 'coco'?"),
         (["data/nine", "-f", "coco", "--splits", "train,tests"], 2, "Did you mean 'test'?"),
+        (["data/nine", "-f", "coco", "--splits", "train,val"], 2, "Did you mean 'validation'?"),
+        (["data/nine", "-f", "coco", "-f", "yolo"], 2, "Expected one --format, received coco, yolo. Call it for each."),
         (["data/nine", "-f", "coco", "--splits", ","], 2, "at least one split"),
         (["data/nine", "-f", "coco", "--splits", "train,train"], 2, "received train twice"),
         (["data/nine", "-f", "coco", "--workers", "0"], 2, "'--workers': expected a whole number of 1 or more"),

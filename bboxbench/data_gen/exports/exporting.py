@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bboxbench.data_gen import spec_checks as checks
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.exports.layout import Format
 from bboxbench.data_gen.exports.record import (
@@ -24,7 +22,7 @@ from bboxbench.data_gen.exports.record import (
 )
 from bboxbench.data_gen.exports.registry import format_named
 from bboxbench.data_gen.exports.source import SPLITS, Source
-from bboxbench.data_gen.workers import map_shards, usable_cores
+from bboxbench.data_gen.workers import map_shards, worker_count
 from bboxbench.errors import CannotRead, InputError, write_errors
 from bboxbench.files import claim_folder, make_folder, write_atomically
 
@@ -91,7 +89,7 @@ def export(
             hold, or ``workers`` is no whole number of 1 or more.
         CannotWrite: no space, no permission.
     """
-    workers = checks.whole("workers", usable_cores() if workers is None else workers, 1, sys.maxsize)
+    processes = worker_count(workers)
     chosen = format_named(form)
     source = Source(dataset if isinstance(dataset, Dataset) else open_dataset(dataset), tuple(splits))
     place = Path(folder) if folder is not None else default_folder(source.data.folder, form)
@@ -107,7 +105,7 @@ def export(
         found = _complete(place, source, chosen)
         if found is None:
             tell = on_progress or (lambda done, total: None)
-            found = _write_all(place, source, chosen, workers, tell)
+            found = _write_all(place, source, chosen, processes, tell)
     return found
 
 
