@@ -15,6 +15,7 @@ import numpy as np
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.gallery import check_png, held_name, own_name
 from bboxbench.data_gen.glyph_names import class_labels, glyph_name, shortened
+from bboxbench.data_gen.rounding import with_rounding
 from bboxbench.data_gen.summary import MEASURES, class_counts, measured, value_counts, written
 from bboxbench.figure_style import INK, MUTED, in_style, style
 from bboxbench.files import make_folder, write_atomically
@@ -32,19 +33,24 @@ BAR = "#0072B2"
 WIDTH = 11.0
 """Of the figure, in inches; so are all lengths below."""
 LEFT, RIGHT, GAP, ROW, TITLE, BELOW = 0.55, 0.25, 0.5, 1.7, 0.62, 0.68
-COLUMNS, COLOUR_BAR = 4, 0.6
+ROOM = WIDTH - LEFT - RIGHT
+PANEL, NARROWEST, COLOUR_BAR = 2.2, 1.9, 0.6
+"""Width that panels are brought near to, the least that their titles have room in, and what a colour bar takes."""
+PLACES = (1.0, 4.4)
+"""Least and largest width of the places of boxes, which are else of the form of the pictures."""
 BINS, FEW = 32, 10
 """At most so many bars a panel; fewer than so many whole numbers a bar are few."""
 
 LETTERS_A_LINE = 78
 """Bars of one character each that stand side by side and can still be read."""
 MOST_LETTERS = 5 * LETTERS_A_LINE
+LETTERS_A_PANEL = 13
 NAMES_A_COLUMN = 15
 """Bars with longer names, one below the other."""
 NAME_COLUMNS = 3
 NAME_LENGTH = 18
 NAMES = 6
-"""Of faces and kinds of background."""
+"""In a panel: of faces, kinds of background, and classes where they are few."""
 
 
 def write_histograms(dataset: Dataset | Path | str, path: Path | str) -> Path:
@@ -65,7 +71,8 @@ def write_histograms(dataset: Dataset | Path | str, path: Path | str) -> Path:
     check_png(path)
     data = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
     spec = data.spec
-    figure = histograms(data.table(), spec.width, spec.height, data.classes, own_name(data), held_name(data))
+    table = with_rounding(data.table(), spec)
+    figure = histograms(table, spec.width, spec.height, data.classes, own_name(data), held_name(data))
     content = io.BytesIO()
     with style():
         # No version of matplotlib inside: the same figure is the same file.
@@ -87,7 +94,8 @@ def histograms(
     """A panel for each thing that is recorded of the samples and is not the same for all, and one of all classes.
 
     Args:
-        table: as `bboxbench.data_gen.Dataset.table` gives it, a row or more.
+        table: as `bboxbench.data_gen.Dataset.table` gives it, a row or more; with what
+            `bboxbench.data_gen.rounding.with_rounding` adds, there is a panel of that, too.
         width: of the pictures, in pixels.
         height: of the pictures, in pixels.
         classes: all that there are, in order; by default those that occur, in the order of their names.
@@ -98,12 +106,12 @@ def histograms(
 
     counts = class_counts(table, sorted(set(table["glyph"])) if classes is None else classes)
     panels = _panels(table)
-    column = (WIDTH - LEFT - RIGHT - (COLUMNS - 1) * GAP) / COLUMNS
-    # The places of boxes take the room of two panels where pictures are wide.
-    wide = 1 if ROW * width / height + COLOUR_BAR <= column + 0.2 else 2
-    rows = -(-(len(panels) + wide) // COLUMNS)
     below = _class_panel(counts)
-    tall = TITLE + rows * (ROW + BELOW) + below.height
+    if isinstance(below, _Panel):
+        panels.append(below)
+    places = min(max(ROW * width / height, PLACES[0]), PLACES[1])
+    rows = _rows([panel.span for panel in panels], ROOM - places - COLOUR_BAR - GAP)
+    tall = TITLE + len(rows) * (ROW + BELOW) + (below.height if isinstance(below, _ClassPanel) else 0)
     figure = Figure(figsize=(WIDTH, tall))
     figure.text(0.3 / WIDTH, 1 - 0.2 / tall, title, fontsize=12, fontweight="bold", va="top")
     number = f"{len(table):,} sample{'s' if len(table) > 1 else ''}"
@@ -113,19 +121,22 @@ def histograms(
     def axes(left: float, top: float, across: float, down: float) -> Axes:
         return figure.add_axes((left / WIDTH, 1 - (top + down) / tall, across / WIDTH, down / tall))
 
-    first = TITLE + 0.28
-    across = wide * column + (wide - 1) * GAP - COLOUR_BAR
-    scale = min(across / width, ROW / height)
-    _places(axes(LEFT, first, width * scale, height * scale), table, width, height)
-    for place, panel in enumerate(panels, start=wide):
-        row, start = divmod(place, COLUMNS)
-        # The last panel may have the rest of its row.
-        span = COLUMNS - start if panel.names and place == len(panels) + wide - 1 else 1
-        parts = min(span, -(-panel.names // NAMES)) or 1
-        part = (span * (column + GAP) - parts * GAP) / parts
-        left, top = LEFT + start * (column + GAP), first + row * (ROW + BELOW)
-        panel.draw([axes(left + number * (part + GAP), top, part, ROW) for number in range(parts)])
-    below.draw(axes, first + rows * (ROW + BELOW))
+    top = TITLE + 0.28
+    _places(axes(LEFT, top, places, ROW), table, width, height)
+    left = LEFT + places + COLOUR_BAR + GAP
+    for row in rows:
+        units = sum(panels[place].span for place in row)
+        unit = (WIDTH - RIGHT - left + GAP) / units
+        for place in row:
+            panel = panels[place]
+            # A panel of two units has their gap, too, or axes on both sides of it.
+            parts = panel.span if panel.parted else 1
+            across = panel.span * unit / parts
+            panel.draw([axes(left + part * across, top, across - GAP, ROW) for part in range(parts)])
+            left += panel.span * unit
+        left, top = LEFT, top + ROW + BELOW
+    if isinstance(below, _ClassPanel):
+        below.draw(axes, top)
     return figure
 
 
@@ -135,11 +146,34 @@ class _Panel:
 
     Attributes:
         draw: draws it side by side in as many axes as it is given.
-        names: bars with a name, which can use as much room as there is; 0 where it is drawn in one of its own.
+        span: how much room it takes; 1 is as much as others have.
+        parted: whether that is as many axes, not one.
     """
 
     draw: Callable[[Sequence[Axes]], None]
-    names: int = 0
+    span: int = 1
+    parted: bool = False
+
+
+def _rows(spans: Sequence[int], first: float) -> list[list[int]]:
+    """Places of panels row by row, so that each row is full and their widths are alike; inches of the ``first`` row.
+
+    Args:
+        spans: of the panels, in their order, one or more.
+        first: inches that the first row has for them; the others have `ROOM`.
+    """
+    # For so many panels: the least cost of rows that hold them, and those rows.
+    best: list[tuple[float, list[list[int]]]] = [(0.0, [])]
+    for end in range(1, len(spans) + 1):
+        found = []
+        for start in range(end):
+            units = sum(spans[start:end])
+            unit = ((first if start == 0 else ROOM) + GAP) / units - GAP
+            # Too narrow is worse than any unevenness, where one panel alone is.
+            cost = units * (unit - PANEL) ** 2 + (1e6 if unit < NARROWEST else 0.0)
+            found.append((best[start][0] + cost, [*best[start][1], list(range(start, end))]))
+        best.append(min(found, key=lambda each: each[0]))
+    return best[-1][1]
 
 
 def _panels(table: pd.DataFrame) -> list[_Panel]:
@@ -152,8 +186,14 @@ def _panels(table: pd.DataFrame) -> list[_Panel]:
     for column, words in (("kind", "background"), ("font", "font")):
         counts = value_counts(table, column)
         if len(counts) > 1:
-            found.append(_Panel(partial(_names, counts=counts, title=f"{words}, samples"), len(counts)))
+            found.append(_names_panel(counts, f"{words}, samples"))
     return found
+
+
+def _names_panel(counts: Mapping[str, int], title: str) -> _Panel:
+    """A panel of names, or one of twice the width where they are many."""
+    span = 1 if len(counts) <= NAMES else 2
+    return _Panel(partial(_names, counts=counts, title=title), span, parted=True)
 
 
 def _titled(axis: Axes, title: str) -> None:
@@ -168,12 +208,15 @@ def _spread(axes: Sequence[Axes], title: str, values: Any) -> None:
     _titled(axis, title)
     edges = _edges(values)
     counts, _ = np.histogram(values, edges)
-    axis.bar(edges[:-1], counts, np.diff(edges), align="edge", color=BAR, linewidth=0)
+    # One area: between bars that touch, a hairline of the background shows.
+    axis.stairs(counts, edges, fill=True, color=BAR, linewidth=0)
     middle = float(np.median(values))
     axis.axvline(middle, color=INK, linewidth=1)
-    axis.set_title(f"median {written(middle)}", loc="right", fontsize=7.5, color=MUTED, pad=5)
+    axis.set_title(f"median {_minus(written(middle)[0])}", loc="right", fontsize=7.5, color=MUTED, pad=5)
     axis.set_xlim(edges[0], edges[-1])
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=_whole(values), min_n_ticks=1))
+    if _whole(values):
+        axis.xaxis.set_major_formatter(_number)
     _count_axis(axis, counts.max())
 
 
@@ -194,11 +237,22 @@ def _whole(values: Any) -> bool:
     return bool((values == np.round(values)).all())
 
 
+def _number(value: float, place: float | None = None) -> str:
+    """A tick of whole numbers as they are written everywhere, 1,200, for Matplotlib."""
+    return _minus(f"{value:,.0f}")
+
+
+def _minus(number: str) -> str:
+    """With the sign that Matplotlib's own ticks have."""
+    return number.replace("-", "\N{MINUS SIGN}")
+
+
 def _count_axis(axis: Axes, most: float) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axis.set_ylim(0, max(1, most) * 1.05)
     axis.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    axis.yaxis.set_major_formatter(_number)
     axis.grid(axis="y")
     axis.tick_params(length=0, labelsize=8)
     axis.spines["left"].set_visible(False)
@@ -225,10 +279,14 @@ def _places(axis: Axes, table: pd.DataFrame, width: int, height: int) -> None:
     for spine in axis.spines.values():
         spine.set(visible=True, color=MUTED, linewidth=0.6)
     axis.tick_params(length=2, labelsize=8)
-    axis.locator_params(nbins=5)
+    # A narrow one has room for two numbers below it.
+    axis.locator_params("x", nbins=max(2, round(2 * axis.get_position().width * WIDTH)))
+    axis.locator_params("y", nbins=5)
+    axis.xaxis.set_major_formatter(_number)
+    axis.yaxis.set_major_formatter(_number)
     place, figure = axis.get_position(), axis.figure
     bar = figure.add_axes((place.x1 + 0.1 / WIDTH, place.y0, 0.07 / WIDTH, place.height))
-    colour_bar = figure.colorbar(image, cax=bar, ticks=MaxNLocator(4, integer=True))
+    colour_bar = figure.colorbar(image, cax=bar, ticks=MaxNLocator(4, integer=True), format=_number)
     colour_bar.outline.set_visible(False)
     colour_bar.ax.tick_params(length=0, labelsize=7.5)
     colour_bar.set_label("boxes", fontsize=7.5, color=MUTED)
@@ -239,14 +297,18 @@ def _names(axes: Sequence[Axes], counts: Mapping[str, int], title: str) -> None:
     room = NAMES * len(axes)
     _titled(axes[0], title if len(counts) <= room else f"{title}: {room} of {len(counts):,}")
     shown = list(counts.items())[:room]
+    labels = class_labels(name for name, _ in shown)
     each = -(-len(shown) // len(axes))
     most = max(counts.values())
+    # Fewer names stand further apart, their bars are no broader for it.
+    slots = max(2, each)
+    thick = min(0.3, 0.12 * slots / ROW)
     for number, axis in enumerate(axes):
         for place, (name, count) in enumerate(shown[number * each : (number + 1) * each]):
-            axis.barh(place, count, height=0.3, color=BAR, linewidth=0)
-            label = f"{glyph_name(shortened(name, 2 * NAME_LENGTH))}  {count:,}"
-            axis.text(0, place - 0.22, label, ha="left", va="bottom", fontsize=7.5, parse_math=False)
-        axis.set_ylim(NAMES - 0.7, -0.7)
+            axis.barh(place, count, height=thick, color=BAR, linewidth=0)
+            label = f"{shortened(labels[name], 2 * NAME_LENGTH)}  {count:,}"
+            axis.text(0, place - thick / 2 - 0.07, label, ha="left", va="bottom", fontsize=7.5, parse_math=False)
+        axis.set_ylim(slots - 0.7, -0.7)
         axis.set_xlim(0, most)
         axis.set_axis_off()
 
@@ -273,59 +335,75 @@ class _ClassPanel:
     draw: Callable[[Callable[[float, float, float, float], Axes], float], None]
 
 
-def _class_panel(counts: Mapping[str, int]) -> _ClassPanel:
+def _class_panel(counts: Mapping[str, int]) -> _Panel | _ClassPanel:
+    """A panel among the others where there are few classes, else one below them all."""
+    title = f"classes ({len(counts):,}), samples"
     if all(len(name) == 1 for name in counts) and len(counts) <= MOST_LETTERS:
-        return _letters(list(counts.items()))
-    return _long_names(sorted(counts.items(), key=lambda item: -item[1]))
+        if len(counts) <= 2 * LETTERS_A_PANEL:
+            return _Panel(partial(_few_letters, counts=counts, title=title), -(-len(counts) // LETTERS_A_PANEL))
+        return _letters(list(counts.items()), title)
+    by_count = sorted(counts.items(), key=lambda item: -item[1])
+    return _names_panel(dict(by_count), title) if len(counts) <= 2 * NAMES else _long_names(by_count, title)
 
 
-def _letters(counts: Sequence[tuple[str, int]]) -> _ClassPanel:
+def _few_letters(axes: Sequence[Axes], counts: Mapping[str, int], title: str) -> None:
+    """All in one line."""
+    (axis,) = axes
+    _titled(axis, title)
+    labels = class_labels(counts)
+    names = [labels[name] for name in counts]
+    # One or two bars are no broader than those of several.
+    _letter_bars(axis, names, list(counts.values()), max(4, len(counts)), max(counts.values()))
+
+
+def _letter_bars(axis: Axes, names: Sequence[str], heights: Sequence[int], a_line: int, most: int) -> None:
+    """A bar a character, side by side, with room for ``a_line``; a name of more than one letter stands upright."""
+    axis.bar(range(len(heights)), heights, 0.8, color=BAR, linewidth=0)
+    axis.set_xlim(-0.6, a_line - 0.4)
+    _count_axis(axis, most)
+    axis.set_xticks(range(len(heights)), names, fontsize=8.5, parse_math=False)
+    for tick in axis.get_xticklabels():
+        if len(tick.get_text()) > 1:
+            tick.set(rotation=90, fontsize=7)
+
+
+def _letters(counts: Sequence[tuple[str, int]], title: str) -> _ClassPanel:
     """A bar a character, side by side, in as many lines as that takes; all to one scale."""
     labels = class_labels(name for name, _ in counts)
     names = [labels[name] for name, _ in counts]
     lines = -(-len(counts) // LETTERS_A_LINE)
     a_line = -(-len(counts) // lines)
     line, under = 0.85, 0.3 if all(len(name) == 1 for name in names) else 0.65
-    room = WIDTH - LEFT - RIGHT
-    across = min(room, a_line * room / 40)
     most = max(count for _, count in counts)
 
     def draw(axes: Callable[[float, float, float, float], Axes], top: float) -> None:
         for number in range(lines):
             mine = slice(number * a_line, (number + 1) * a_line)
-            axis = axes(LEFT, top + number * (line + under), across, line)
+            axis = axes(LEFT, top + number * (line + under), ROOM, line)
             if number == 0:
-                _titled(axis, f"classes ({len(counts):,}), samples")
-            heights = [count for _, count in counts[mine]]
-            axis.bar(range(len(heights)), heights, 0.8, color=BAR, linewidth=0)
-            axis.set_xlim(-0.6, a_line - 0.4)
-            _count_axis(axis, most)
-            axis.set_xticks(range(len(heights)), names[mine], fontsize=8.5, parse_math=False)
-            for tick in axis.get_xticklabels():
-                if len(tick.get_text()) > 1:
-                    tick.set(rotation=90, fontsize=7)
+                _titled(axis, title)
+            _letter_bars(axis, names[mine], [count for _, count in counts[mine]], a_line, most)
 
     return _ClassPanel(lines * (line + under) + 0.45, draw)
 
 
-def _long_names(counts: Sequence[tuple[str, int]]) -> _ClassPanel:
+def _long_names(counts: Sequence[tuple[str, int]], title: str) -> _ClassPanel:
     """A bar below the other for each class, most first; of many classes the most frequent and the rarest."""
     room = NAMES_A_COLUMN * NAME_COLUMNS
-    title = f"classes ({len(counts):,}), samples"
     if len(counts) > room:
         rarest = NAMES_A_COLUMN
         title += f": the {room - rarest} most frequent and, in the last column, the {rarest} rarest"
         counts = [*counts[: room - rarest], *counts[-rarest:]]
-    down = min(NAMES_A_COLUMN, len(counts))
-    across = (WIDTH - LEFT - RIGHT - (NAME_COLUMNS - 1) * GAP) / NAME_COLUMNS
+    down = -(-len(counts) // NAME_COLUMNS)
+    across = (ROOM - (NAME_COLUMNS - 1) * GAP) / NAME_COLUMNS
     tall = 0.17 * down
 
     def draw(axes: Callable[[float, float, float, float], Axes], top: float) -> None:
-        for number in range(-(-len(counts) // NAMES_A_COLUMN)):
+        for number in range(NAME_COLUMNS):
             axis = axes(LEFT + number * (across + GAP), top, across, tall)
             if number == 0:
                 _titled(axis, title)
-            mine = counts[number * NAMES_A_COLUMN : (number + 1) * NAMES_A_COLUMN]
+            mine = counts[number * down : (number + 1) * down]
             _bars_across(axis, mine, max(count for _, count in counts), down)
 
     return _ClassPanel(tall + 0.5, draw)
