@@ -16,11 +16,10 @@ from PIL import Image
 
 from bboxbench.data_gen.colours import WHITE, Colour, blend_table, luma, random_colour
 from bboxbench.data_gen.draws import BACKGROUND, TEXTURE, below, octets, words
-from bboxbench.data_gen.noise import add_noise, sensor_noise
 from bboxbench.data_gen.photographs import crop_of
 from bboxbench.data_gen.spec import DatasetSpec
 
-__all__ = ["ROOM", "draw_background", "mean_colour", "picture_without_glyph"]
+__all__ = ["ROOM", "draw_background", "mean_colour"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -40,18 +39,6 @@ def draw_background(spec: DatasetSpec, index: int) -> tuple[str, Pixels]:
     stream = words(spec.seed, BACKGROUND, index)
     kind = spec.background[below(len(spec.background), next(stream))]
     return kind, _PAINTERS[kind](spec, index, stream)
-
-
-def picture_without_glyph(spec: DatasetSpec, index: int) -> Pixels:
-    """A sample as it would be had its glyph not been drawn: its background under its noise.
-
-    Returns:
-        uint8 RGB (height, width, 3).
-
-    Raises:
-        InputError: as `draw_background`.
-    """
-    return add_noise(draw_background(spec, index)[1], sensor_noise(spec, index)[1])
 
 
 def mean_colour(pixels: Pixels) -> Colour:

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
+from without_glyphs import without_glyph
 
 from bboxbench.data_gen import DatasetSpec, draw_sample
-from bboxbench.data_gen.backgrounds import picture_without_glyph
 from bboxbench.data_gen.fonts import FONT_NAMES, font_path
 from bboxbench.data_gen.glyphs import ink_mask
 from bboxbench.data_gen.samples import Sample, draw_letter
@@ -170,9 +170,7 @@ def drawn(spec: DatasetSpec, index: int) -> Sample:
 
 def ink_of(sample: Sample, spec: DatasetSpec) -> npt.NDArray[np.bool_]:
     """Where a picture differs from the same picture without its glyph, as the page of data sets defines it."""
-    without = picture_without_glyph(spec, sample.index)
-    if spec.bare:
-        without = np.full_like(sample.image, sample.background)
+    without = without_glyph(spec, sample)
     return (np.abs(sample.image.astype(int) - without.astype(int)) >= spec.ink_threshold).any(axis=-1)
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
+from without_glyphs import without_glyph
 
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen import DatasetSpec, draw_sample
-from bboxbench.data_gen.backgrounds import picture_without_glyph
 from bboxbench.data_gen.masks import class_map, differing
 
 
@@ -48,11 +48,7 @@ def test_the_box_is_the_tightest_round_the_mask_and_the_class_map_is_of_the_same
         assert sample.mask is not None
         assert sample.class_map is not None
         assert mask_to_box(sample.mask > 0) == tuple(sample.box.tolist())
-        if spec.bare:
-            without = np.empty_like(sample.image)
-            without[:] = sample.background
-        else:
-            without = picture_without_glyph(spec, index)
+        without = without_glyph(spec, sample)
         np.testing.assert_array_equal(sample.mask, differing(sample.image, without, spec.ink_threshold))
         np.testing.assert_array_equal(sample.class_map > 0, sample.mask > 0)
         assert set(np.unique(sample.class_map)) <= {0, 1 + spec.glyphs.index(sample.glyph), 255}

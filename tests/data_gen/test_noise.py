@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from without_glyphs import without_glyph
 
 from bboxbench.data_gen import DatasetSpec, draw_sample
-from bboxbench.data_gen.backgrounds import picture_without_glyph
 from bboxbench.data_gen.noise import add_noise, sensor_noise
 
 
@@ -48,4 +48,4 @@ def test_outside_of_its_glyph_a_picture_is_just_the_same_picture_without_it() ->
         xmin, ymin, xmax, ymax = sample.box.tolist()
         outside = np.ones(sample.image.shape[:2], bool)
         outside[ymin:ymax, xmin:xmax] = False
-        np.testing.assert_array_equal(sample.image[outside], picture_without_glyph(spec, index)[outside])
+        np.testing.assert_array_equal(sample.image[outside], without_glyph(spec, sample)[outside])

@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pytest
 from forged_shards import forge, forge_table
 from PIL import Image
+from without_glyphs import without_glyph
 
-from bboxbench.data_gen import DatasetSpec, generate, open_dataset, verify
-from bboxbench.data_gen.backgrounds import draw_background, picture_without_glyph
+from bboxbench.data_gen import DatasetSpec, draw_sample, generate, open_dataset, verify
+from bboxbench.data_gen.backgrounds import draw_background
 from bboxbench.errors import InputError
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -273,8 +274,7 @@ def test_an_edge_erased_is_found_though_hashes_were_forged(sound: Path, tmp_path
 
     def erase(arrays: Arrays) -> None:
         xmin = arrays["boxes"][ROW, 0]
-        without = np.full_like(arrays["images"][ROW], arrays["backgrounds"][ROW])
-        without = without if spec.bare else picture_without_glyph(spec, ROW)
+        without = without_glyph(spec, draw_sample(spec, ROW))
         arrays["images"][ROW, :, xmin] = without[:, xmin]
 
     assert_found(tampered(sound, tmp_path, erase))
