@@ -59,7 +59,7 @@ docs: $(READY) ## write the pages of losses, results and findings and draw their
 findings: $(READY) ## train anew what docs/findings.md reports, and copy its tables (some 3 hours)
 	@sh scripts/findings.sh $(VENV)
 
-bench: $(READY) ## time training, losses, estimates, drawing and streaming, verify a million pictures (some 3 hours, 15 GB)
+bench: $(READY) ## time training, losses, estimates, drawing, streaming and exporting, verify a million pictures (some 4 hours, 15 GB)
 	@$(RUN)/python benchmarks/training.py
 	@$(RUN)/python benchmarks/levers.py > docs/data/levers.csv
 	@$(RUN)/python benchmarks/losses.py
@@ -68,6 +68,7 @@ bench: $(READY) ## time training, losses, estimates, drawing and streaming, veri
 	@$(RUN)/python benchmarks/driver.py
 	@$(RUN)/python benchmarks/generate.py
 	@$(RUN)/python benchmarks/streaming.py
+	@$(RUN)/python benchmarks/exports.py
 	@$(RUN)/python scripts/verify_pictures.py
 	@$(RUN)/python scripts/performance_page.py > docs/performance.md
 
