@@ -7,7 +7,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ _MAX_THREADS = 4
 """Each thread holds one decoded shard, 60 MB at the default size of pictures."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """A finished data set on disk; `open_dataset` gives one.
 
@@ -48,7 +48,11 @@ class Dataset:
     """
 
     folder: Path
-    _manifest: Manifest = field(repr=False)
+    _manifest: Manifest
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {len(self.split(name)):,}" for name in split_ranges(self.n))
+        return f"<Dataset {self.folder}: {self.n:,} pictures of {self.spec.width}x{self.spec.height}; {sizes}>"
 
     @property
     def spec(self) -> AnySpec:

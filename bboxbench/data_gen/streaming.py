@@ -17,6 +17,7 @@ from bboxbench.data_gen.draws import ORDER, random_order
 from bboxbench.data_gen.normalisation import LEVELS, normalise
 from bboxbench.data_gen.samples import paint_sample
 from bboxbench.data_gen.spec import DatasetSpec
+from bboxbench.data_gen.spec_checks import truth
 from bboxbench.data_gen.splits import split_ranges
 from bboxbench.errors import InputError, unknown_name
 
@@ -89,6 +90,9 @@ def stream(
     for name, value, least in (("batch_size", batch_size, 1), ("epoch", epoch, 0), ("workers", workers, 1)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise InputError(f"Expected {name} to be a whole number of {least} or more, received {value!r}.")
+    # A number of samples to shuffle among, as tf.data takes it, is not what is asked for.
+    for name, value in (("shuffle", shuffle), ("repeat", repeat), ("use_multiprocessing", use_multiprocessing)):
+        truth(name, value)
     if use_multiprocessing and form != "keras":
         raise InputError("Expected use_multiprocessing with form='keras', received it with 'tf.data'; leave it out.")
     spec = spec if seed is None else spec.changed(seed=seed)

@@ -185,6 +185,10 @@ def test_drawing_and_reading_import_nothing_heavy(heavy: str, tiny: Dataset) -> 
     assert done.stdout == "False\n"
 
 
+def test_a_data_set_shows_its_place_and_sizes(tiny: Dataset) -> None:
+    assert repr(tiny) == f"<Dataset {tiny.folder}: 2,300 pictures of 64x48; train 690, validation 460, test 1,150>"
+
+
 def test_the_classes_are_the_glyphs_in_the_specs_order(tiny: Dataset) -> None:
     assert tiny.classes == tuple(tiny.spec.glyphs)
     assert {sample.glyph for sample in tiny.samples(range(60))} <= set(tiny.classes)

@@ -300,6 +300,8 @@ def test_masks_and_class_maps_are_those_of_the_samples(form: str) -> None:
         ({"targets": ("box", "mask")}, r"spec\.changed\(masks=True\)"),
         ({"use_multiprocessing": True}, "use_multiprocessing with form='keras'"),
         ({"seed": -1}, "seed"),
+        ({"shuffle": 100}, "shuffle to be true or false, received 100"),
+        ({"repeat": 3}, "repeat to be true or false"),
     ],
 )
 def test_what_cannot_be_streamed_is_refused_in_words(changes: dict[str, Any], message: str) -> None:

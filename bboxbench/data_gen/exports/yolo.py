@@ -49,11 +49,11 @@ class Yolo(Format):
         """``data.yaml``, without a path of its own, so that the folder can be moved."""
         lines = [f"# {source.name}, exported by bboxbench; sha256 of the data set: {source.sha256}"]
         for split in SPLITS:
-            if split in source.splits:
+            if split in source.splits and source.data.split(split):
                 lines.append(f"{_KEYS[split]}: {self.picture_folder(split)}")
             elif split != "test":
                 # Ultralytics wants both keys there.
-                lines.append(f"{_KEYS[split]}: # not exported")
+                lines.append(f"{_KEYS[split]}: # no pictures")
         lines.append("names:")
         lines += [f"  {place}: {yaml_text(name)}" for place, name in enumerate(source.classes)]
         yield "data.yaml", ["\n".join(lines) + "\n"]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from export_readers import READERS, SPLITS, class_list, differences, read_voc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -39,6 +40,14 @@ def test_class_names_come_back_in_order_whatever_they_are(form: str, odd: Datase
 def test_file_names_never_depend_on_glyphs(form: str, exported: Exported) -> None:
     names = {path.name for path in exported(form).folder.rglob("*")}
     assert all(name.isascii() and not set(name) & set(" /\\:*?\"'<>|&%#") for name in names)
+
+
+def test_what_yolo_is_told_of_is_there(tmp_path: Path) -> None:
+    one = generate(DatasetSpec.letters(n=1), tmp_path / "one", 1)
+    folder = export(one, "yolo", tmp_path / "yolo").folder
+    told = yaml.safe_load((folder / "data.yaml").read_text("utf-8"))
+    assert (told["train"], told["val"], told["test"]) == (None, None, "images/test")
+    assert (folder / told["test"]).is_dir()
 
 
 @pytest.mark.parametrize("form", FORMATS)
