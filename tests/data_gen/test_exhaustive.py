@@ -280,7 +280,7 @@ def test_a_sample_is_the_same_bytes_in_another_process_drawn_in_another_order(ph
     here = [fingerprint(spec, index) for spec, index in asked]
     told = [({**spec.to_dict(), "pictures": spec.pictures}, index) for spec, index in reversed(asked)]
     done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, json.dumps(sys.path)],
+        [sys.executable, "-c", ELSEWHERE, json.dumps([str(Path(__file__).parent), *sys.path])],
         input=json.dumps(told),
         capture_output=True,
         text=True,
