@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from bboxbench.data_gen.captions import LINE, Caption, wrapped
 from bboxbench.data_gen.choosing import Choice, choose, first, named
 from bboxbench.data_gen.colours import Colour
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.fonts import open_font
-from bboxbench.data_gen.glyph_names import class_labels, glyph_name
+from bboxbench.data_gen.glyph_names import class_labels
 from bboxbench.data_gen.imported import ImportedSpec
 from bboxbench.data_gen.masks import IGNORED
 from bboxbench.data_gen.rounding import with_rounding
 from bboxbench.data_gen.samples import Sample
 from bboxbench.errors import InputError, write_errors
-from bboxbench.figure_style import INK, MUTED, PAPER
+from bboxbench.figure_style import INK, PAPER
 from bboxbench.files import make_folder, write_atomically
 
 __all__ = ["MAX_COUNT", "MAX_WIDTH", "check_png", "held_name", "own_name", "preview", "render_gallery"]
@@ -41,7 +42,7 @@ _LEAST_CELL = 200
 MAX_WIDTH = 6000
 """Of a page with several columns, in pixels: more is no picture that a viewer shows."""
 
-_MARGIN, _GAP, _TITLE, _TITLE_LINE, _LINE = 24, 20, 44, 23, 17
+_MARGIN, _GAP, _TITLE, _TITLE_LINE = 24, 20, 44, 23
 _ABOVE_CAPTION = 6
 _LEAST_PAGE = 2 * _MARGIN + _SIDE
 _EDGE = "#bebebe"
@@ -243,18 +244,18 @@ def render_gallery(
     labels = class_labels(classes, "DejaVuSans-Bold")
     across, down = _cell_width(width, scale, shrink), -(-height // shrink) * scale
     captions = [
-        _Caption.of(sample, labels, reasons[place] if reasons else "", names[place] if names else "")
+        Caption.of(sample, labels, reasons[place] if reasons else "", names[place] if names else "")
         for place, sample in enumerate(samples)
     ]
     # All captions of a page are laid out alike: what one has no room for in its line, all have in a second one.
     lines = 1 if all(caption.fits(across) for caption in captions) else 2
-    cell = (across, down + _ABOVE_CAPTION + lines * _LINE)
+    cell = (across, down + _ABOVE_CAPTION + lines * LINE)
     columns = columns or min(max(1, round(math.sqrt(len(samples) * cell[1] / cell[0] * 1.4))), _most_columns(across))
     columns = min(columns, len(samples))
     rows = -(-len(samples) // columns)
     wide = max(_LEAST_PAGE, 2 * _MARGIN + columns * (cell[0] + _GAP) - _GAP)
     bold = open_font("DejaVuSans-Bold", 17)
-    said = _wrapped(title, bold.getlength, wide - 2 * _MARGIN)
+    said = wrapped(title, bold.getlength, wide - 2 * _MARGIN)
     head = _TITLE + (len(said) - 1) * _TITLE_LINE
     page = Image.new("RGB", (wide, head + _MARGIN + rows * (cell[1] + _GAP)), PAPER)
     pen = ImageDraw.Draw(page)
@@ -313,99 +314,3 @@ def _dash(pixels: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp], columns: np
     """Paint some pixels in two colours by turns along rows and columns."""
     first = (rows + columns) // _DASH % 2 == 0
     pixels[rows, columns] = np.where(first[:, np.newaxis], np.array(_MASK), np.array(_LIGHT))
-
-
-_SPACE = 10
-
-
-@dataclass(frozen=True)
-class _Caption:
-    """What stands below a picture.
-
-    Attributes:
-        head: index and class.
-        reason: why the sample is there; "" where there is nothing to say.
-        origin: the face it was drawn in, or the file it came from.
-        box: its corners.
-    """
-
-    head: str
-    reason: str
-    origin: str
-    box: str
-
-    @classmethod
-    def of(cls, sample: Sample, labels: Mapping[str, str], reason: str, name: str) -> _Caption:
-        """A sample's, by what its classes are called, why it is there, and the name of its file."""
-        label = labels.get(sample.glyph) or glyph_name(sample.glyph, "DejaVuSans-Bold")
-        # Of a drawn sample the reason says more than its face.
-        face = f"{sample.font} {sample.size} px" if sample.font and not reason else ""
-        written_name = glyph_name(name) if name else ""
-        return cls(f"{sample.index}  {label}", reason, written_name or face, str(tuple(sample.box.tolist())))
-
-    def fits(self, width: int) -> bool:
-        """Whether all of it has room in one line."""
-        plain = open_font("DejaVuSans", 12)
-        parts = [plain.getlength(part) + _SPACE for part in (self.reason, self.origin) if part]
-        return (
-            open_font("DejaVuSans-Bold", 13).getlength(self.head) + sum(parts) + _SPACE + plain.getlength(self.box)
-            <= width
-        )
-
-    def draw(self, pen: ImageDraw.ImageDraw, left: int, top: int, width: int, lines: int) -> None:
-        """Index and class at the left, the box at the right end; between them or in a second line the rest."""
-        bold, plain = open_font("DejaVuSans-Bold", 13), open_font("DejaVuSans", 12)
-        middle, room = top + _LINE // 2, plain.getlength(self.box) + _SPACE
-        head = _fitting(self.head, bold.getlength, width - room)
-        pen.text((left, middle), head, fill=INK, font=bold, anchor="lm")
-        pen.text((left + width, middle), self.box, fill=MUTED, font=plain, anchor="rm")
-        start, end = left + bold.getlength(head) + _SPACE, left + width - room
-        if lines == 2:
-            start, end, middle = float(left), left + width, middle + _LINE
-        if self.reason:
-            reason = _fitting(self.reason, plain.getlength, end - start)
-            pen.text((start, middle), reason, fill=INK, font=plain, anchor="lm")
-            start += plain.getlength(reason) + _SPACE
-        pen.text(
-            (start, middle),
-            _middle_out(self.origin, plain.getlength, end - start),
-            fill=MUTED,
-            font=plain,
-            anchor="lm",
-        )
-
-
-def _fitting(text: str, length: Callable[[str], float], room: float) -> str:
-    """``text``, cut with an ellipsis where it is longer than ``room`` pixels."""
-    if length(text) <= room:
-        return text
-    while text and length(f"{text}…") > room:
-        text = text[:-1]
-    return f"{text.rstrip()}…"
-
-
-def _middle_out(text: str, length: Callable[[str], float], room: float) -> str:
-    """``text`` without its middle where it is longer than ``room`` pixels; "" where no room is left for any of it."""
-    if length(text) <= room:
-        return text
-    for kept in range(len(text) - 1, 1, -1):
-        shorter = f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
-        if length(shorter) <= room:
-            return shorter
-    return ""
-
-
-def _wrapped(text: str, length: Callable[[str], float], room: float) -> list[str]:
-    """``text`` in lines of at most ``room`` pixels, of whole words as far as they are no longer than that."""
-    lines = [""]
-    for word in text.split(" "):
-        joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if length(joined) <= room:
-            lines[-1] = joined
-            continue
-        lines += [""] if lines[-1] else []
-        for character in word:
-            if length(lines[-1] + character) > room:
-                lines.append("")
-            lines[-1] += character
-    return lines

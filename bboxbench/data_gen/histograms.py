@@ -15,6 +15,7 @@ import numpy as np
 from bboxbench.data_gen.dataset import Dataset, open_dataset
 from bboxbench.data_gen.gallery import check_png, held_name, own_name
 from bboxbench.data_gen.glyph_names import class_labels, glyph_name, shortened
+from bboxbench.data_gen.panel_rows import GAP, LEFT, RIGHT, ROOM, WIDTH, Panel, full_rows
 from bboxbench.data_gen.rounding import with_rounding
 from bboxbench.data_gen.summary import MEASURES, class_counts, measured, value_counts, written
 from bboxbench.figure_style import INK, MUTED, in_style, style
@@ -30,12 +31,8 @@ __all__ = ["histograms", "write_histograms"]
 BAR = "#0072B2"
 """Of the palette of all figures (Okabe and Ito's): what is true of the data."""
 
-WIDTH = 11.0
-"""Of the figure, in inches; so are all lengths below."""
-LEFT, RIGHT, GAP, ROW, TITLE, BELOW = 0.55, 0.25, 0.5, 1.7, 0.62, 0.68
-ROOM = WIDTH - LEFT - RIGHT
-PANEL, NARROWEST, COLOUR_BAR = 2.2, 1.9, 0.6
-"""Width that panels are brought near to, the least that their titles have room in, and what a colour bar takes."""
+ROW, TITLE, BELOW, COLOUR_BAR = 1.7, 0.62, 0.68, 0.6
+"""Inches, as in `bboxbench.data_gen.panel_rows`: a row's own, what is above all, below a row, and beside the map."""
 PLACES = (1.0, 4.4)
 """Least and largest width of the places of boxes, which are else of the form of the pictures."""
 BINS, FEW = 32, 10
@@ -107,10 +104,10 @@ def histograms(
     counts = class_counts(table, sorted(set(table["glyph"])) if classes is None else classes)
     panels = _panels(table)
     below = _class_panel(counts)
-    if isinstance(below, _Panel):
+    if isinstance(below, Panel):
         panels.append(below)
     places = min(max(ROW * width / height, PLACES[0]), PLACES[1])
-    rows = _rows([panel.span for panel in panels], ROOM - places - COLOUR_BAR - GAP)
+    rows = full_rows([panel.span for panel in panels], ROOM - places - COLOUR_BAR - GAP)
     tall = TITLE + len(rows) * (ROW + BELOW) + (below.height if isinstance(below, _ClassPanel) else 0)
     figure = Figure(figsize=(WIDTH, tall))
     figure.text(0.3 / WIDTH, 1 - 0.2 / tall, title, fontsize=12, fontweight="bold", va="top")
@@ -140,49 +137,13 @@ def histograms(
     return figure
 
 
-@dataclass(frozen=True)
-class _Panel:
-    """One thing of all samples.
-
-    Attributes:
-        draw: draws it side by side in as many axes as it is given.
-        span: how much room it takes; 1 is as much as others have.
-        parted: whether that is as many axes, not one.
-    """
-
-    draw: Callable[[Sequence[Axes]], None]
-    span: int = 1
-    parted: bool = False
-
-
-def _rows(spans: Sequence[int], first: float) -> list[list[int]]:
-    """Places of panels row by row, so that each row is full and their widths are alike; inches of the ``first`` row.
-
-    Args:
-        spans: of the panels, in their order, one or more.
-        first: inches that the first row has for them; the others have `ROOM`.
-    """
-    # For so many panels: the least cost of rows that hold them, and those rows.
-    best: list[tuple[float, list[list[int]]]] = [(0.0, [])]
-    for end in range(1, len(spans) + 1):
-        found = []
-        for start in range(end):
-            units = sum(spans[start:end])
-            unit = ((first if start == 0 else ROOM) + GAP) / units - GAP
-            # Too narrow is worse than any unevenness, where one panel alone is.
-            cost = units * (unit - PANEL) ** 2 + (1e6 if unit < NARROWEST else 0.0)
-            found.append((best[start][0] + cost, [*best[start][1], list(range(start, end))]))
-        best.append(min(found, key=lambda each: each[0]))
-    return best[-1][1]
-
-
-def _panels(table: pd.DataFrame) -> list[_Panel]:
+def _panels(table: pd.DataFrame) -> list[Panel]:
     """What draws each panel but the places and the classes."""
     values = {name: each.to_numpy() for name, each in measured(table).items()}
-    found: list[_Panel] = []
+    found: list[Panel] = []
     for name, each in values.items():
         if name.startswith("box_") or each.min() < each.max():
-            found.append(_Panel(partial(_spread, title=MEASURES[name], values=each)))
+            found.append(Panel(partial(_spread, title=MEASURES[name], values=each)))
     for column, words in (("kind", "background"), ("font", "font")):
         counts = value_counts(table, column)
         if len(counts) > 1:
@@ -190,10 +151,10 @@ def _panels(table: pd.DataFrame) -> list[_Panel]:
     return found
 
 
-def _names_panel(counts: Mapping[str, int], title: str) -> _Panel:
+def _names_panel(counts: Mapping[str, int], title: str) -> Panel:
     """A panel of names, or one of twice the width where they are many."""
     span = 1 if len(counts) <= NAMES else 2
-    return _Panel(partial(_names, counts=counts, title=title), span, parted=True)
+    return Panel(partial(_names, counts=counts, title=title), span, parted=True)
 
 
 def _titled(axis: Axes, title: str) -> None:
@@ -335,12 +296,12 @@ class _ClassPanel:
     draw: Callable[[Callable[[float, float, float, float], Axes], float], None]
 
 
-def _class_panel(counts: Mapping[str, int]) -> _Panel | _ClassPanel:
+def _class_panel(counts: Mapping[str, int]) -> Panel | _ClassPanel:
     """A panel among the others where there are few classes, else one below them all."""
     title = f"classes ({len(counts):,}), samples"
     if all(len(name) == 1 for name in counts) and len(counts) <= MOST_LETTERS:
         if len(counts) <= 2 * LETTERS_A_PANEL:
-            return _Panel(partial(_few_letters, counts=counts, title=title), -(-len(counts) // LETTERS_A_PANEL))
+            return Panel(partial(_few_letters, counts=counts, title=title), -(-len(counts) // LETTERS_A_PANEL))
         return _letters(list(counts.items()), title)
     by_count = sorted(counts.items(), key=lambda item: -item[1])
     return _names_panel(dict(by_count), title) if len(counts) <= 2 * NAMES else _long_names(by_count, title)

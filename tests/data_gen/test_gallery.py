@@ -10,15 +10,13 @@ from PIL import Image
 
 from bboxbench.boxes import mask_to_box
 from bboxbench.data_gen import Dataset, DatasetSpec, Sample, draw_sample, gallery, generate, preview
+from bboxbench.data_gen.captions import LINE, Caption, middle_out, wrapped
 from bboxbench.data_gen.choosing import choose
 from bboxbench.data_gen.gallery import (
     MAX_WIDTH,
-    _Caption,
     _enlargement,
     _framed,
-    _middle_out,
     _read,
-    _wrapped,
     render_gallery,
 )
 from bboxbench.data_gen.glyph_names import class_labels, glyph_name
@@ -162,9 +160,9 @@ def test_pictures_of_any_shape_are_shown_neither_too_large_nor_as_a_speck(size: 
     assert 1 in (scale, shrink)
 
 
-def test_a_title_is_wrapped_and_loses_nothing() -> None:
+def test_a_title_iswrapped_and_loses_nothing() -> None:
     title = f"{'x' * 255}: 1 of 300 samples, least contrast first (letters-n300-seed0)"
-    lines = _wrapped(title, len, 40)
+    lines = wrapped(title, len, 40)
     assert max(map(len, lines)) <= 40
     assert "".join(lines).replace(" ", "") == title.replace(" ", "")
     assert "first" in " ".join(lines).split()
@@ -174,22 +172,24 @@ def test_a_title_is_wrapped_and_loses_nothing() -> None:
 
 
 def test_captions_of_a_page_are_laid_out_alike_and_keep_the_face_and_the_file() -> None:
-    heights = set()
-    for faces in (["A"], ["A" * 30], ["A", "A" * 30]):
-        samples = [replace(imported("A", 160, 100), font=face, size=12) for face in faces]
-        heights.add(render_gallery(samples, "title", 1).height)
-        captions = [_Caption.of(sample, {}, "", "") for sample in samples]
-        assert all(face in caption.origin for face, caption in zip(faces, captions, strict=True))
-    assert len(heights) == 3
-    caption = _Caption.of(imported("A"), {}, "a reason", "train/a.png")
+    short, long = (replace(imported("A", 160, 100), font=face, size=12) for face in ("A", "A" * 30))
+    inked = {}
+    for name, samples in (("short", [short]), ("both", [short, long]), ("long", [long])):
+        page = np.asarray(render_gallery(samples, "title", 1))
+        second_line = page[44 + 200 + 6 + LINE : 44 + 200 + 6 + 2 * LINE, 24:200]
+        inked[name] = bool((second_line < 150).any())
+    # Alone, the short one has room for its face in its first line.
+    assert inked == {"short": False, "both": True, "long": True}
+    assert "A" * 30 in Caption.of(long, {}, "", "").origin
+    caption = Caption.of(imported("A"), {}, "a reason", "train/a.png")
     assert (caption.reason, caption.origin) == ("a reason", "train/a.png")
 
 
 def test_a_long_name_of_a_file_is_shortened_in_its_middle() -> None:
-    assert _middle_out("train/000000000042.png", len, 22) == "train/000000000042.png"
-    shorter = _middle_out("train/000000000042.png", len, 11)
+    assert middle_out("train/000000000042.png", len, 22) == "train/000000000042.png"
+    shorter = middle_out("train/000000000042.png", len, 11)
     assert (len(shorter), shorter[:4], shorter[-4:]) == (11, "trai", ".png")
-    assert _middle_out("train", len, 1) == ""
+    assert middle_out("train", len, 1) == ""
 
 
 def test_a_name_that_the_face_lacks_is_given_by_its_code_points() -> None:

@@ -17,18 +17,9 @@ from PIL import Image
 
 from bboxbench.data_gen import Dataset
 from bboxbench.data_gen.glyph_names import class_labels
-from bboxbench.data_gen.histograms import (
-    COLOUR_BAR,
-    GAP,
-    LEFT,
-    MOST_LETTERS,
-    NARROWEST,
-    RIGHT,
-    WIDTH,
-    histograms,
-    write_histograms,
-)
+from bboxbench.data_gen.histograms import COLOUR_BAR, MOST_LETTERS, histograms, write_histograms
 from bboxbench.data_gen.importing import plan_import, write_import
+from bboxbench.data_gen.panel_rows import GAP, LEFT, NARROWEST, RIGHT, WIDTH
 from bboxbench.data_gen.rounding import with_rounding
 from bboxbench.errors import InputError
 from bboxbench.figure_style import style
