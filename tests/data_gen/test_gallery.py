@@ -160,7 +160,7 @@ def test_pictures_of_any_shape_are_shown_neither_too_large_nor_as_a_speck(size: 
     assert 1 in (scale, shrink)
 
 
-def test_a_title_iswrapped_and_loses_nothing() -> None:
+def test_a_title_is_wrapped_and_loses_nothing() -> None:
     title = f"{'x' * 255}: 1 of 300 samples, least contrast first (letters-n300-seed0)"
     lines = wrapped(title, len, 40)
     assert max(map(len, lines)) <= 40
