@@ -1,7 +1,7 @@
-"""Makes the pictures of docs/looking.md: python scripts/looking_pictures.py, half a minute.
+"""Makes the pictures of docs/looking.md, and the README's first: python scripts/looking_pictures.py, half a minute.
 
 Draws the data sets that the page draws, in build/looking, and copies what `bboxbench preview` makes of them to
-docs/images/looking.
+docs/images/looking, and the README's one beside that.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ IMAGES, WORK = ROOT / "docs" / "images" / "looking", ROOT / "build" / "looking"
 COMMANDS = (
     "generate --n 4000 --out letters-n4000-seed0",
     "generate --preset varied --n 1000 --masks --out varied",
+    "preview letters-n4000-seed0 --out preview.png",
     "preview letters-n4000-seed0 --worst-contrast --count 6 --columns 3 --histograms --out worst-contrast.png",
     "preview varied --masks --index 0,5,7,10,13,14 --columns 3 --histograms --out masks.png",
 )
 PICTURES = {
+    "preview.png": "../preview.png",
     "worst-contrast.png": "worst-contrast.png",
     "worst-contrast-histograms.png": "histograms-letters.png",
     "masks.png": "masks.png",
