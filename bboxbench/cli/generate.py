@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,7 @@ from bboxbench.cli.drawables import show_drawables
 from bboxbench.cli.numbers import whole_number
 from bboxbench.cli.options import flag, measure, number, option
 from bboxbench.cli.termination import termination_heard
-from bboxbench.cli.writing import Writing, file_size, pictures_told, writing
+from bboxbench.cli.writing import Writing, file_size, pictures_told, say_what_next, writing
 from bboxbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -200,20 +199,13 @@ def _draw(console: Console, spec: DatasetSpec, folder: Path, workers: int | None
 
 def _conclude(console: Console, dataset: Dataset, folder: Path, work: Writing) -> None:
     """What became of it, and what to do next."""
-    from bboxbench.data_gen.splits import LEAST
-
     seconds, pictures = work.seconds, pictures_told(dataset.n)
     if work.worked:
         space = file_size(dataset.size_on_disk)
         console.show(f"Drew {pictures} with exact boxes into {folder}: {space} in {duration(seconds)}.")
     else:
         console.show(f"{folder} already holds these {pictures}, complete; nothing was drawn.")
-    place = shlex.quote(str(folder))
-    console.say(f"Look at them:   bboxbench preview {place}")
-    console.say(f"Check them:     bboxbench verify {place}")
-    console.say(f"Take them out:  bboxbench export {place} --format coco")
-    if dataset.n >= LEAST:
-        console.say(f"Train on them:  bboxbench sweep --preset quick --data {place}")
+    say_what_next(console, dataset.n, folder)
     console.event(
         "done",
         folder=str(folder),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from bboxbench.cli.console import Console, Ticker
 
-__all__ = ["Writing", "file_size", "pictures_told", "writing"]
+__all__ = ["Writing", "file_size", "pictures_told", "say_what_next", "writing"]
 
 
 class Writing:
@@ -47,3 +49,17 @@ def pictures_told(n: int) -> str:
 def file_size(size: int) -> str:
     """Bytes as people read them: kilobytes below a megabyte, and never none."""
     return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+
+
+def say_what_next(console: Console, n: int, folder: Path) -> None:
+    """What can be done with a data set of ``n`` pictures in ``folder``."""
+    from bboxbench.data_gen.splits import LEAST
+
+    place = shlex.quote(str(folder))
+    console.say(f"Look at them:   bboxbench preview {place}")
+    console.say(f"Check them:     bboxbench verify {place}")
+    console.say(f"Take them out:  bboxbench export {place} --format coco")
+    if n >= LEAST:
+        console.say(f"Train on them:  bboxbench sweep --preset quick --data {place}")
+    else:
+        console.say(f"To train on them they are too few: with {LEAST} or more, each split has a picture.")

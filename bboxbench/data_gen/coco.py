@@ -7,40 +7,35 @@ kind, so that pictures can be left out and counted.
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from bboxbench.data_gen.box_forms import Box, corners_meant, outside, refuse_fractions
+from bboxbench.data_gen.coco_places import (
+    Neighbours,
+    find_annotations,
+    lies_at,
+    one_line,
+    picture_roots,
+    unlisted_pictures,
+)
 from bboxbench.data_gen.imported import LONGEST_NAME
 from bboxbench.data_gen.json_files import read_json
 from bboxbench.errors import InputError, read_errors, shortened
 
-__all__ = ["SLACK", "Box", "Fault", "ListedPicture", "Listing", "outside", "read_coco"]
+__all__ = ["ORPHAN", "Fault", "ListedPicture", "Listing", "read_coco"]
 
-Box = tuple[float, float, float, float]
-
-SLACK = 1.0
-"""Pixels that a box may reach beyond its picture, as tools that round or count from 1 make it; the rest is cut off."""
+ORPHAN = "annotation without a picture"
+"""The one kind of fault that no listed picture has."""
 
 MOST_PLACES = 2
 """Folders that a message names, of those that a missing picture was looked for in."""
 
 LONGEST_CLASS = 200
 """Letters of a class's name."""
-
-_SOUGHT = (
-    "annotations.json",
-    "_annotations.coco.json",
-    "annotations/instances_*.json",
-    "*/_annotations.coco.json",
-    "result.json",
-)
-"""Where annotations lie, the first that is there; those with a star may be several files, one a split."""
-
-_INSTANCES = "instances_"
 
 
 @dataclass(frozen=True)
@@ -85,11 +80,15 @@ class Listing:
         pictures: that can be used as far as their annotations go, each once, by name.
         faults: one for each other picture, by name.
         classes: names of all categories, in the order of their ids.
+        unlisted: how many picture files beside the listed ones no annotation lists, by folder.
+        hint: what may be wrong with the faulty pictures altogether, in whole sentences; empty where nothing is known.
     """
 
     pictures: list[ListedPicture]
     faults: list[Fault]
     classes: tuple[str, ...]
+    unlisted: dict[str, int]
+    hint: str
 
 
 def read_coco(folder: Path, annotations: Path | None = None, images: Path | None = None) -> Listing:
@@ -101,25 +100,29 @@ def read_coco(folder: Path, annotations: Path | None = None, images: Path | None
         images: where the pictures lie; by default they are looked for in ``folder``.
 
     Raises:
-        InputError: there are no annotations, or a file is not COCO's form.
+        InputError: there are no annotations, a file is not COCO's form, or its boxes altogether are of another form.
     """
     for place in (folder, *([images] if images else [])):
         with read_errors(place):
             if not place.is_dir():
                 what = "a file" if place.exists() else "nothing"
                 raise InputError(f"Expected a folder of pictures at {place}, found {what}.")
-    files = [annotations] if annotations else _find(folder)
+    files = [annotations] if annotations else find_annotations(folder)
     faults: dict[str, Fault] = {}
     listed: dict[str, list[ListedPicture]] = defaultdict(list)
     categories: list[tuple[Any, str]] = []
+    known: set[Path] = set()
+    hints: list[str] = []
     for file in files:
         content = _AnnotationFile(file, folder, images)
+        hints.append(content.doubt())
         for found in content.pictures():
             if isinstance(found, Fault):
                 faults.setdefault(found.name, found)
             else:
                 listed[found.name].append(found)
         categories += content.categories.items()
+        known |= content.files
     pictures = []
     for name in sorted(listed):
         if name in faults:
@@ -133,28 +136,12 @@ def read_coco(folder: Path, annotations: Path | None = None, images: Path | None
     # By ids where they can be compared; another file may number the same names otherwise.
     categories.sort(key=lambda entry: (isinstance(entry[0], str), entry[0]))
     classes = tuple(dict.fromkeys(name for _, name in categories))
-    return Listing(pictures, [faults[name] for name in sorted(faults)], classes)
-
-
-def outside(box: Box, size: tuple[int, int]) -> bool:
-    """Whether a box reaches more than `SLACK` beyond a picture of ``size``, or lies beside it."""
-    reach = (*size, *size)
-    beyond = min(box) < -SLACK or any(edge > most + SLACK for edge, most in zip(box, reach, strict=True))
-    return beyond or box[0] >= size[0] or box[1] >= size[1] or box[2] <= 0 or box[3] <= 0
-
-
-def _find(folder: Path) -> list[Path]:
-    with read_errors(folder):
-        for pattern in _SOUGHT:
-            if found := sorted(path for path in folder.glob(pattern) if path.is_file()):
-                # Every message about them has their path, and an archive may have brought any name.
-                for below in (str(path.relative_to(folder)) for path in found):
-                    if not _one_line(below):
-                        raise InputError(f"Expected a path of one line of text in {folder}, received {below!r:.200}.")
-                return found
-    raise InputError(
-        f"Expected COCO annotations in {folder}, as {', '.join(_SOUGHT)}; found none. Name the file with --annotations."
-    )
+    if missing := [fault.name for fault in faults.values() if fault.kind == "missing file"]:
+        # One that is missing may have got lost; where all are, they lie elsewhere.
+        hints.append("" if pictures else lies_at(min(missing), images or folder))
+    hint = next(filter(None, hints), "")
+    unlisted = unlisted_pictures(images or folder, known)
+    return Listing(pictures, [faults[name] for name in sorted(faults)], classes, unlisted, hint)
 
 
 class _AnnotationFile:
@@ -166,13 +153,27 @@ class _AnnotationFile:
         self._images = self._entries(content, "images", ("id", "file_name"))
         self._annotations = self._entries(content, "annotations", ("id", "image_id", "category_id", "bbox"))
         self.categories = self._categories(content)
-        split = path.stem.removeprefix(_INSTANCES) if path.stem.startswith(_INSTANCES) else ""
         self._base = images or folder
-        roots: Iterable[Path] = (self._base / split, self._base)
-        if images is None:
-            beside = [folder / "images" / split, folder / "images"]
-            roots = [path.parent] if path.name == "_annotations.coco.json" else [*roots, *beside, path.parent]
-        self._roots = list(dict.fromkeys(roots))
+        self._roots = picture_roots(path, folder, images)
+        self._neighbours = Neighbours()
+        self.files: set[Path] = set()
+        """Of its pictures, those that are there."""
+
+    def doubt(self) -> str:
+        """What `corners_meant` asks of all boxes of pictures that come with a size.
+
+        Raises:
+            InputError: boxes are in another form than COCO's.
+        """
+        sizes = {}
+        for image in self._images:
+            try:
+                sizes[image["id"]] = _size(image.get("width"), image.get("height"))
+            except ValueError:
+                continue
+        found = [(box, sizes.get(entry["image_id"])) for entry in self._annotations if (box := _xyxy(entry["bbox"]))]
+        refuse_fractions(self._path, [box for box, _ in found])
+        return corners_meant(self._path, [(box, size) for box, size in found if size])
 
     def pictures(self) -> Iterable[Fault | ListedPicture]:
         """Every picture, or why it cannot be used."""
@@ -186,31 +187,38 @@ class _AnnotationFile:
             if not _harmless(name):
                 received = "a path that leads out of the folder, or is none"
                 yield self._fault(repr(name)[:100], "path that leads elsewhere", received)
-            elif images[image["id"]] > 1:
+                continue
+            path = self._file(name)
+            if path is not None:
+                self.files.add(path)
+            if images[image["id"]] > 1:
                 yield self._fault(name, "duplicated id", f"id {image['id']!r:.80} of another picture")
             elif double := [entry["id"] for entry in objects if annotations[entry["id"]] > 1]:
                 yield self._fault(name, "duplicated id", f"an annotation with the id {double[0]!r:.80} of another one")
             else:
-                yield self._picture(image, objects)
+                yield self._picture(image, path, objects)
         for image_id in [found for found in of_image if found not in images]:
             name = f"image id {image_id!r:.80}"
-            yield self._fault(name, "annotation without a picture", "annotations, and no such picture")
+            yield self._fault(name, ORPHAN, "annotations, and no such picture")
 
-    def _picture(self, image: dict[str, Any], objects: list[dict[str, Any]]) -> Fault | ListedPicture:
+    def _picture(
+        self, image: dict[str, Any], path: Path | None, objects: list[dict[str, Any]]
+    ) -> Fault | ListedPicture:
         name = image["file_name"]
-        path = self._file(name)
         if path is None:
             places = " or ".join(map(str, self._roots[:MOST_PLACES]))
-            return self._fault(name, "missing file", f"a name that no file in {places} has")
+            like = self._like(name)
+            there = f": did you mean {shortened(like)}, which is there?" if like else ""
+            return self._fault(name, "missing file", f"a name that no file in {places} has{there}")
         name = self._name(path)
-        if not _one_line(name):
+        if not one_line(name):
             # The annotations' part of it is one: the folder that was found on the disk is to blame.
             return self._fault(repr(name)[:100], "path that leads elsewhere", "a path that is no line of text")
         if len(name.encode()) > LONGEST_NAME:
             received = f"a path of {len(name.encode()):,} bytes: expected {LONGEST_NAME:,} or fewer"
             return self._fault(f"{name[:80]}...", "path that is too long", received)
         if not objects:
-            return self._fault(name, "no object", "no annotation of it: expected one object a picture")
+            return self._fault(name, "no object", "no object: expected one object a picture")
         if any(entry.get("iscrowd") for entry in objects):
             return self._fault(name, "crowd", "an annotation of a crowd: expected one object a picture")
         if len(objects) > 1:
@@ -244,6 +252,11 @@ class _AnnotationFile:
                     continue
         return None
 
+    def _like(self, name: str) -> str:
+        """The name of a picture that may be meant by one that is missing; empty where none is like it."""
+        found = (self._neighbours.near(root / PureWindowsPath(name).as_posix()) for root in self._roots)
+        return next(filter(None, found), "")
+
     def _name(self, path: Path) -> str:
         return path.relative_to(self._base if path.is_relative_to(self._base) else self._path.parent).as_posix()
 
@@ -253,7 +266,8 @@ class _AnnotationFile:
     def _entries(self, content: dict[str, Any], key: str, needed: tuple[str, ...]) -> list[dict[str, Any]]:
         entries = content.get(key)
         if not isinstance(entries, list):
-            raise self._no_coco(f"a list of {key}, received {type(entries).__name__}")
+            received = type(entries).__name__ if key in content else f"no '{key}' at all"
+            raise self._no_coco(f"a list of {key}, received {received}")
         for place, entry in enumerate(entries):
             if not isinstance(entry, dict):
                 raise self._no_coco(f"{key}[{place}] to be an object, received {entry!r:.40}")
@@ -272,7 +286,7 @@ class _AnnotationFile:
         of_objects = {entry["category_id"] for entry in self._annotations}
         for place, entry in enumerate(self._entries(content, "categories", ("id", "name"))):
             name = entry["name"]
-            good = isinstance(name, str) and name.strip() and _one_line(name) and len(name) <= LONGEST_CLASS
+            good = isinstance(name, str) and name.strip() and one_line(name) and len(name) <= LONGEST_CLASS
             if not good:
                 raise self._no_coco(f"a name of categories[{place}] of a line or less, received {name!r:.40}")
             # Roboflow puts a category without objects above the classes, which may have the name of one of them.
@@ -302,14 +316,10 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _harmless(name: Any) -> bool:
     """Whether a file's name stays below the folder it is looked for in, on every system."""
-    if not isinstance(name, str) or not _one_line(name):
+    if not isinstance(name, str) or not one_line(name):
         return False
     path = PureWindowsPath(name)
     return bool(path.parts) and not (path.drive or path.root or ".." in path.parts)
-
-
-def _one_line(text: str) -> bool:
-    return all(unicodedata.category(letter) not in ("Cc", "Cs", "Zl", "Zp") for letter in text)
 
 
 def _xyxy(bbox: Any) -> Box | None:

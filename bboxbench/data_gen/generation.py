@@ -121,6 +121,10 @@ def _refuse_conflicts(spec: AnySpec, folder: Path) -> None:
                 f"Expected an empty folder or a data set, but {folder} holds {foreign[0]}"
                 f"{' and more' if len(foreign) > 1 else ''}. Choose another folder with --out."
             )
+    elif type(held) is not type(spec) and not _is_without_shards(folder):
+        # Their fields have nothing to do with each other.
+        what = "drawn" if isinstance(held, DatasetSpec) else "imported"
+        raise FolderConflict(f"{folder} holds {what} pictures. Choose another folder with --out.")
     elif held != spec and not _is_without_shards(folder):
         raise FolderConflict(
             f"{folder} holds another data set: {', '.join(held.differences(spec))}. "

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bboxbench.errors import InputError, one_line, read_errors
 
-__all__ = ["check_picture", "check_place", "decode_picture", "grey_levels", "open_picture"]
+__all__ = ["check_picture", "check_place", "decode_picture", "decode_turned", "grey_levels", "open_picture"]
 
 _RUNS_A_PROGRAM = ("EPS",)
 """Formats that Pillow gives to another program to draw: no file of somebody else's is run."""
@@ -22,13 +22,19 @@ _RUNS_A_PROGRAM = ("EPS",)
 _ORIENTATION = 0x0112
 """The EXIF tag that says how a picture was turned when it was taken: 1 is upright."""
 
-_ON_ITS_SIDE = {
+_BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE,
     6: Image.Transpose.ROTATE_90,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-"""Orientations that exchange width and height, and what brings an upright picture back to how it is stored."""
+"""What brings an upright picture back to how it is stored, by its orientation."""
+
+_ON_ITS_SIDE = (5, 6, 7, 8)
+"""Orientations that exchange width and height."""
 
 
 def check_place(place: Path) -> None:
@@ -70,36 +76,52 @@ def open_picture(path: Path) -> Image.Image:
         return _rgb(ImageOps.exif_transpose(picture))
 
 
-def decode_picture(content: bytes, path: Path, size: tuple[int, int] | None = None) -> Image.Image:
+def decode_picture(content: bytes, path: Path, size: tuple[int, int] | None = None, reading: str = "") -> Image.Image:
+    """The bytes of a picture file as RGB: `decode_turned` without saying how it was taken."""
+    return decode_turned(content, path, size, reading)[0]
+
+
+def decode_turned(
+    content: bytes, path: Path, size: tuple[int, int] | None = None, reading: str = ""
+) -> tuple[Image.Image, str]:
     """The bytes of a picture file as RGB, like `open_picture`, turned so that it has a size that is known of it.
 
     Args:
         content: of the file.
         path: of the file, for messages.
         size: width and height that somebody says the picture has. Where EXIF data say that it was taken turned, this
-            is either the size upright, as viewers show it, or the size as stored; where both are alike, upright is
-            meant. None: there is one size alone.
+            is either the size upright, as viewers show it, or the size as stored. None: there is one size alone.
+        reading: ``upright`` or ``stored``, how a turned picture is taken where that does not settle it; by default
+            upright, if both sizes are alike.
+
+    Returns:
+        The picture; and ``upright`` or ``stored`` where its size settles which it is, ``unsettled`` where it does not,
+        nothing where the picture was not turned.
 
     Raises:
         InputError: it is no picture that Pillow can read, is cut off, or has another size.
     """
     with _picture_errors(path), Image.open(io.BytesIO(content), formats=_formats()) as picture:
-        back = _ON_ITS_SIDE.get(picture.getexif().get(_ORIENTATION, 1))
+        orientation = picture.getexif().get(_ORIENTATION, 1)
         # Pillow itself turns a TIFF on loading, and knows its upright size before or after that, by its version. So
         # sizes are believed of the loaded picture alone, and the stored one is made of the upright one.
         upright = ImageOps.exif_transpose(picture)
-        stored = upright.size if back is None else upright.size[::-1]
-        if size is None and upright.size != stored:
+        stored = upright.size[::-1] if orientation in _ON_ITS_SIDE else upright.size
+        if size is None and upright.size != stored and not reading:
             raise InputError(
                 f"Expected a width and a height of {path}, which was taken turned: upright it has "
-                f"{_by(upright.size)}, stored {_by(stored)}, and its boxes may be of either."
+                f"{_by(upright.size)}, stored {_by(stored)}, and its boxes may be of either. Or say it with --exif."
             )
-        if size in (None, upright.size):
-            return _rgb(upright)
-        if size == stored and back is not None:
-            return _rgb(upright.transpose(back))
-        either = _by(stored) + (f", upright {_by(upright.size)}" if upright.size != stored else "")
-        raise InputError(f"Expected {path} to have {_by(size)}, as its annotations say; it has {either}.")
+        if size not in (None, upright.size, stored):
+            either = _by(stored) + (f", upright {_by(upright.size)}" if upright.size != stored else "")
+            raise InputError(f"Expected {path} to have {_by(size)}, as its annotations say; it has {either}.")
+        if orientation not in _BACK:
+            return _rgb(upright), ""
+        settled = ""
+        if size is not None and upright.size != stored:
+            settled = "upright" if size == upright.size else "stored"
+        taken = upright.transpose(_BACK[orientation]) if (settled or reading) == "stored" else upright
+        return _rgb(taken), settled or "unsettled"
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from coco_folders import write_one, write_shapes
+from PIL import Image
 
 from bboxbench.cli import main
 from bboxbench.data_gen import DatasetSpec, generate, open_dataset, verify
@@ -39,7 +41,7 @@ def test_it_imports_into_a_folder_that_tells_what_it_holds(capsys: Any, tmp_path
     (folder,) = (tmp_path / "data").iterdir()
     assert code == 0
     assert out.startswith(f"Imported 10 pictures of 3 classes into data/{folder.name} in ")
-    assert folder.name.startswith("imported-n10-seed0-")
+    assert folder.name.startswith("shapes-n10-seed0-")
     assert "Rounded to whole pixels, boxes have a mean IoU of 0." in err
     assert f"bboxbench sweep --preset quick --data data/{folder.name}" in err
     assert open_dataset(folder).n == 10
@@ -100,6 +102,7 @@ def test_what_is_left_out_is_counted_by_kind(capsys: Any) -> None:
         (["shapes", "--width", "0"], "whole number of 1 or more"),
         (["shapes", "--height", "5000"], "Expected height to be a whole number of 4096 or less"),
         (["several"], "2 objects"),
+        (["shapes", "--exif", "odd"], "Unknown exif 'odd'. Expected one of: auto, stored, upright."),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
@@ -197,6 +200,80 @@ def test_the_command_that_an_error_gives_mends_the_folder(capsys: Any) -> None:
     command = err[err.index("bboxbench import") :].strip().rstrip(".")
     assert run(capsys, *shlex.split(command)[1:])[0] == 0
     assert shard.read_bytes() == before
+
+
+def test_boxes_that_rounding_leaves_nothing_of_are_asked_about_and_not_only_enlarged(capsys: Any) -> None:
+    write_one(Path("one"), Image.new("RGB", (4000, 3000)), objects=[{"bbox": [5, 6, 1, 1]}])
+    code, _, err = run(capsys, "import", "one", "--out", "d", "--quiet")
+    assert code == 0
+    assert "hardly a box is left. Are they in pixels of these pictures?" in err
+
+
+def test_classes_without_pictures_and_unlisted_pictures_are_told(capsys: Any) -> None:
+    write_one(Path("one"))
+    shutil.copy("one/a.png", "one/b.png")
+    code, out, _ = run(capsys, "import", "one", "--out", "d")
+    assert code == 0
+    assert "2 classes have no picture and were dropped: square, triangle." in out
+    assert "1 picture file that no annotation lists was passed over: 1 in one." in out
+    _, out, _ = run(capsys, "import", "one", "--out", "d", "--json")
+    done = json.loads(out.splitlines()[-1])
+    assert (done["classes"], done["classes_without_pictures"]) == (["disc"], ["square", "triangle"])
+    assert (done["unlisted"], done["turned"]) == ({"one": 1}, {"unsettled": 0, "reading": "upright"})
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            [],
+            "Warning: 1 picture carries a rotation that its size cannot settle; it was taken upright, as viewers show",
+        ),
+        (["--exif", "stored"], ""),
+    ],
+)
+def test_a_rotation_that_nothing_settles_is_warned_of_unless_it_is_said(
+    capsys: Any, words: list[str], said: str
+) -> None:
+    data = Image.Exif()
+    data[0x0112] = 3
+    Path("turned").mkdir()
+    Image.new("RGB", (40, 30)).save("turned/a.png", exif=data)
+    write_one(Path("turned"), Path("turned/a.png").read_bytes())
+    code, _, err = run(capsys, "import", "turned", "--out", "d", "--width", "40", "--height", "30", "--quiet", *words)
+    assert code == 0
+    assert err.startswith(said) if said else err == ""
+
+
+def test_what_can_be_done_next_is_said_and_why_few_pictures_train_nothing(capsys: Any) -> None:
+    _, _, err = run(capsys, "import", "shapes", "--out", "d")
+    assert re.findall(r"bboxbench (\w+) (?:--preset quick --data )?d\b", err) == [
+        "preview",
+        "verify",
+        "export",
+        "sweep",
+    ]
+    _, _, err = run(capsys, "import", str(write_one(Path("one"))), "--out", "e")
+    assert "bboxbench verify e" in err
+    assert "bboxbench sweep" not in err
+    assert "To train on them they are too few: with 4 or more, each split has a picture." in err
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("Größe 1!", "Gr-e-1-n1-seed0-"), ("müß", "m-n1-"), ("ß", "imported-n1-")]
+)
+def test_the_folder_that_is_written_is_called_as_the_source_as_far_as_that_is_easily_typed(
+    capsys: Any, name: str, begins: str
+) -> None:
+    assert run(capsys, "import", str(write_one(Path(name))))[0] == 0
+    (folder,) = Path("data").iterdir()
+    assert folder.name.startswith(begins)
+
+
+def test_a_folder_of_drawn_pictures_is_left_alone_in_a_short_line(capsys: Any) -> None:
+    generate(DatasetSpec.letters(n=3), "drawn", workers=1)
+    code, _, err = run(capsys, "import", "shapes", "--out", "drawn", "--quiet")
+    assert (code, err) == (3, "Error: drawn holds drawn pictures. Choose another folder with --out.\n")
 
 
 @pytest.mark.slow

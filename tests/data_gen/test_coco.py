@@ -332,7 +332,7 @@ def test_a_picture_may_come_without_its_size(tmp_path: Path) -> None:
         ("\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), "Expected JSON"),
         ("[]", "results of a detector"),
         ("5", "received int"),
-        ("{}", "a list of images, received NoneType"),
+        ("{}", "a list of images, received no 'images' at all"),
         ('{"images": 5}', "a list of images, received int"),
         ('{"images": [5]}', "images[0] to be an object"),
         ('{"images": [{"id": 1}]}', "'file_name' in images[0]"),

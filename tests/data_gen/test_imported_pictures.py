@@ -7,17 +7,18 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from coco_folders import imported_one, write_one, write_shapes
+from coco_folders import coco, imported_one, write_one, write_shapes
 from PIL import Image
 
 from bboxbench.data_gen import verify
 from bboxbench.data_gen.fitting import Fitting
-from bboxbench.data_gen.importing import plan_import
+from bboxbench.data_gen.importing import plan_import, write_import
 from bboxbench.data_gen.picture_files import decode_picture
-from bboxbench.errors import InputError
+from bboxbench.errors import FolderConflict, InputError
 
 
 def exif(orientation: int) -> Image.Exif:
@@ -294,3 +295,105 @@ def test_what_rounding_costs_is_told(tmp_path: Path) -> None:
     # 5.5..15.5 becomes 6..16: 9.5 of 10.5 columns are both's.
     assert planned.rounding == (pytest.approx(9.5 / 10.5), pytest.approx(9.5 / 10.5))
     assert planned.worst == "a.png"
+
+
+def turned_pictures(folder: Path, orientations: list[int], annotated: str, size: tuple[int, int] = (40, 40)) -> Path:
+    """White objects on black in files that say how they were turned, with boxes of them upright or as stored."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    images, annotations = [], []
+    for number, orientation in enumerate(orientations):
+        sides = size if orientation > 4 else (40, 30)
+        pixels = np.zeros((sides[1], sides[0], 3), np.uint8)
+        pixels[2:8, 3:15] = 255
+        stored = Image.fromarray(pixels)
+        name = f"{len(list((folder / 'images').iterdir()))}.png"
+        stored.save(folder / "images" / name, exif=exif(orientation))
+        seen = stored if annotated == "stored" else _turned(stored, orientation)
+        rows, columns = np.nonzero(np.asarray(seen)[..., 0])
+        x, y = int(columns.min()), int(rows.min())
+        bbox = [x, y, int(columns.max()) + 1 - x, int(rows.max()) + 1 - y]
+        images.append({"id": f"{name} {number}", "file_name": name, "width": seen.width, "height": seen.height})
+        annotations.append({"id": name, "image_id": f"{name} {number}", "category_id": 1, "bbox": bbox})
+    path = folder / "annotations.json"
+    content = json.loads(path.read_text()) if path.exists() else coco([], [])
+    content["images"] += images
+    content["annotations"] += annotations
+    path.write_text(json.dumps(content))
+    return folder
+
+
+def on_their_objects(folder: Path, out: Path, **options: str) -> list[bool]:
+    """Whether the box of each imported picture is full, and nothing of the object beside it."""
+    data = write_import(plan_import(folder, width=40, height=40, workers=1, **options), out, workers=1)
+    assert verify(out, workers=1).problems == []
+    found = []
+    for sample in data.samples(range(data.n)):
+        inside = np.zeros(sample.image.shape[:2], bool)
+        inside[sample.box[1] : sample.box[3], sample.box[0] : sample.box[2]] = True
+        found.append(bool(((sample.image[..., 0] > 128) == inside).all()))
+    return found
+
+
+SQUARE = [2, 3, 4, 5, 6, 7, 8]
+
+
+def test_turned_pictures_whose_size_settles_nothing_are_taken_upright_and_counted(tmp_path: Path) -> None:
+    folder = turned_pictures(tmp_path / "in", [1, *SQUARE], "upright")
+    planned = plan_import(folder, workers=1)
+    assert (planned.unsettled, planned.reading, planned.settled) == (7, "upright", {})
+    assert all(on_their_objects(folder, tmp_path / "out"))
+
+
+def test_turned_pictures_whose_size_settles_nothing_are_taken_as_those_that_it_settles(tmp_path: Path) -> None:
+    folder = turned_pictures(tmp_path / "in", [1, *SQUARE], "stored")
+    assert sum(on_their_objects(folder, tmp_path / "guessed")) == 1
+    turned_pictures(folder, [6, 8], "stored", (40, 30))
+    planned = plan_import(folder, workers=1)
+    assert (planned.unsettled, planned.reading, planned.settled) == (7, "stored", {"stored": 2})
+    assert all(on_their_objects(folder, tmp_path / "out"))
+    # Where others are of the upright picture, nothing tells what these are.
+    turned_pictures(folder, [6], "upright", (40, 30))
+    planned = plan_import(folder, workers=1)
+    assert (planned.reading, planned.settled) == ("upright", {"stored": 2, "upright": 1})
+
+
+def test_how_turned_pictures_are_taken_can_be_said_and_makes_another_data_set(tmp_path: Path) -> None:
+    folder = turned_pictures(tmp_path / "in", SQUARE, "stored")
+    assert all(on_their_objects(folder, tmp_path / "out", exif="stored"))
+    upright, stored = (plan_import(folder, exif=way, workers=1).spec for way in ("upright", "stored"))
+    assert upright == plan_import(folder, workers=1).spec
+    assert upright.source_sha256 != stored.source_sha256
+    assert "--exif stored" in stored.command("out")
+    with pytest.raises(FolderConflict, match="source_sha256"):
+        write_import(plan_import(folder, width=40, height=40, workers=1), tmp_path / "out", workers=1)
+
+
+@pytest.mark.parametrize("way", ["upright", "stored"])
+def test_a_picture_on_its_side_without_a_size_can_be_settled_by_saying_how(tmp_path: Path, way: str) -> None:
+    folder = turned_pictures(tmp_path / "in", [6], way, (40, 30))
+    content = json.loads((folder / "annotations.json").read_text())
+    for image in content["images"]:
+        del image["width"], image["height"]
+    (folder / "annotations.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="--exif"):
+        plan_import(folder, workers=1)
+    planned = plan_import(folder, exif=way, workers=1)
+    data = write_import(planned, tmp_path / "out", workers=1)
+    assert data.table()["source_width"].tolist() == [30 if way == "upright" else 40]
+    assert planned.unsettled == 1
+
+
+def test_categories_without_pictures_are_no_classes(tmp_path: Path) -> None:
+    """As Roboflow's group above all classes, which would be class 0 and shift all others."""
+    folder = write_one(tmp_path / "one")
+    content = json.loads((folder / "annotations.json").read_text())
+    content["categories"] = [{"id": 0, "name": "cells"}, {"id": 1, "name": "round"}, {"id": 2, "name": "none"}]
+    (folder / "annotations.json").write_text(json.dumps(content))
+    planned = plan_import(folder, workers=1)
+    assert (planned.spec.classes, planned.empty) == (("round",), ("cells", "none"))
+
+
+@pytest.mark.parametrize("workers", [0, True, 1.5])
+def test_a_number_of_workers_that_is_none_is_refused_before_anything_is_read(tmp_path: Path, workers: Any) -> None:
+    with pytest.raises(InputError, match=r"^Expected workers to be a whole number of 1 or more"):
+        plan_import(tmp_path / "nowhere", workers=workers)

@@ -151,7 +151,7 @@ def test_other_settings_are_refused_by_name(
 
 
 def test_a_folder_of_drawn_letters_is_left_alone(shapes: Path, copy: Path) -> None:
-    with pytest.raises(FolderConflict, match="preset 'letters' instead of 'imported'"):
+    with pytest.raises(FolderConflict, match=r"holds drawn pictures\. Choose another folder with --out\.$"):
         write_import(plan_import(shapes, workers=1), copy, workers=1)
 
 
