@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from bboxbench.data_gen.exports import FORMATS
 from bboxbench.data_gen.exports.record import RECORD, read_record
 from bboxbench.data_gen.json_files import read_json
 from bboxbench.data_gen.manifest import MANIFEST, UNFINISHED
@@ -84,7 +85,8 @@ def picture_roots(annotations: Path, folder: Path, images: Path | None) -> list[
     base = images or folder
     conventional = annotations.name in _SOUGHT
     split = "" if conventional else annotations.stem.removeprefix(_INSTANCES)
-    roots = [base / split, base]
+    # No file's name, as ...json, leads out of the folder.
+    roots = [base / split, base] if split.strip(".") else [base]
     if images is None:
         roots += [folder / "images" / split, folder / "images", folder / "data", annotations.parent]
     return list(dict.fromkeys(roots))
@@ -147,7 +149,8 @@ def unlisted_pictures(base: Path, listed: Iterable[Path]) -> dict[str, int]:
         if there not in seen:
             seen.add(there)
             names = (path.name for path in _entries(place)[0] if path.suffix.lower() in SUFFIXES)
-            counts[str(place)] += sum((there, name) not in known for name in names)
+            told = str(place) if one_line(str(place)) else repr(str(place))
+            counts[told] += sum((there, name) not in known for name in names)
     return {place: count for place, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])) if count}
 
 
@@ -176,7 +179,8 @@ def _is_coco(path: Path) -> bool:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = read_json(path)
+        # A pipe would be waited for.
+        content = read_json(path) if path.is_file() else None
     except InputError:
         return {}
     return content if isinstance(content, dict) else {}
@@ -187,9 +191,10 @@ def _instead(folder: Path, jsons: list[Path]) -> str:
     if any("bboxbench dataset" in str(_content(folder / name).get("kind")) for name in (MANIFEST, UNFINISHED)):
         return ", which is already a data set: give it to other commands by --data, or look at it with preview."
     if (record := read_record(folder) if (folder / RECORD).is_file() else None) is not None:
+        form = next((f" in the format {name}" for name in FORMATS if name == record.get("format")), "")
         return (
-            f", which is an export in the format {record.get('format')!s:.40}: only COCO can be imported. Export "
-            "the data set with --format coco, or use it as it is."
+            f", which is an export{form}: only COCO can be imported. Export the data set with --format coco, or use it "
+            "as it is."
         )
     for name, patterns in _OTHER_FORMATS.items():
         if any(next(folder.glob(pattern), None) for pattern in patterns):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -243,6 +244,26 @@ def test_a_rotation_that_nothing_settles_is_warned_of_unless_it_is_said(
     code, _, err = run(capsys, "import", "turned", "--out", "d", "--width", "40", "--height", "30", "--quiet", *words)
     assert code == 0
     assert err.startswith(said) if said else err == ""
+
+
+def test_a_rotation_that_other_pictures_settle_is_said_and_not_warned_of(capsys: Any) -> None:
+    def turned(orientation: int) -> bytes:
+        data, content = Image.Exif(), io.BytesIO()
+        data[0x0112] = orientation
+        Image.new("RGB", (40, 30)).save(content, "PNG", exif=data)
+        return content.getvalue()
+
+    write_one(Path("turned"), turned(3))
+    path = Path("turned/annotations.json")
+    content = json.loads(path.read_text())
+    Path("turned/b.png").write_bytes(turned(6))
+    content["images"].append({**content["images"][0], "id": 2, "file_name": "b.png"})
+    content["annotations"].append({**content["annotations"][0], "id": 2, "image_id": 2})
+    path.write_text(json.dumps(content))
+    code, _, err = run(capsys, "import", "turned", "--out", "d")
+    assert code == 0
+    assert "1 picture carries a rotation that its size cannot settle; it was taken as stored, as is the 1 whose" in err
+    assert "Warning" not in err
 
 
 def test_what_can_be_done_next_is_said_and_why_few_pictures_train_nothing(capsys: Any) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -191,3 +193,31 @@ def test_a_shared_id_counts_pictures_and_not_what_comes_of_it(tmp_path: Path) ->
 def test_a_list_that_is_missing_is_called_missing(tmp_path: Path) -> None:
     said = refused(write_one(tmp_path, content='{"images": [], "annotations": []}'))
     assert said.endswith("a list of categories, received no 'categories' at all.")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_no_name_of_a_folder_breaks_the_line_in_which_unlisted_pictures_are_told(tmp_path: Path) -> None:
+    folder = write_one(tmp_path / "source")
+    (folder / "a\n\x1b[31m").mkdir()
+    shutil.copy(folder / "a.png", folder / "a\n\x1b[31m/b.png")
+    ((place, count),) = read_coco(folder).unlisted.items()
+    assert place.isprintable()
+    assert count == 1
+
+
+@pytest.mark.parametrize("name", ["...json", "annotations/instances_...json"])
+def test_no_name_of_an_annotation_file_leads_to_pictures_outside_of_the_folder(tmp_path: Path, name: str) -> None:
+    folder = write_one(tmp_path / "source")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / "annotations.json").rename(folder / name)
+    (folder / "a.png").rename(tmp_path / "a.png")
+    listing = read_coco(folder, folder / name)
+    assert [fault.kind for fault in listing.faults] == ["missing file"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes that lie in folders")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    for name in ("dataset.json", "deep/a.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(tmp_path / name)
+    assert "Expected COCO annotations in" in refused(tmp_path)
