@@ -167,7 +167,10 @@ def serve() -> None:
     # Whatever a library prints must not fall between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    first = json.loads(sys.stdin.readline())
+    if not (line := sys.stdin.readline()):
+        # The parent ended before it could say what to do.
+        return
+    first = json.loads(line)
     function = _resolve(first["task"])
     asked: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(asked,), daemon=True).start()
