@@ -132,7 +132,7 @@ def test_what_is_kept_of_large_glyphs_is_bounded_by_its_bytes() -> None:
 @pytest.mark.parametrize(
     ("characters", "said"),
     [
-        ("\u2603", "DejaVuSans has it: choose that font, or leave it out"),
+        ("\u2603", "DejaVuSans has it: choose that font alone, or leave it out"),
         ("\u4e2d\u6587", r"No built-in font has all of them: give a font file that does \(--font FILE\)"),
     ],
 )
