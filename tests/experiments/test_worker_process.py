@@ -126,7 +126,8 @@ def test_a_log_does_not_fill_the_disk(start: Starter, monkeypatch: pytest.Monkey
         child.receive(30)
         sizes.append(len(child.log()))
         child.send("go on")
-    assert max(sizes) <= 1000
+    # It is cut back when an answer is received; meanwhile the child, which is an answer ahead, has written twice more.
+    assert max(sizes) <= 2000
 
 
 def test_no_file_is_left_behind(start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ UNFIT = {
     "GLYPHS": ("latin-uper", "", "ABA", "U+", "=", "a b", "e\u0301", "\u4e2d"),
     "FONT": ("nonsense", "", "nowhere.ttf", "/dev/null"),
     "RULE": ("nonsense", "nonsense=1", "loss=nonsense", "="),
-    "MIN-MAX": ("x", "9-3", "0-9", "1"),
+    "MIN-MAX": ("x", "9-3", "0-9", "1-"),
     "png|svg|both": ("gif",),
 }
 """What no option with such a value takes."""
