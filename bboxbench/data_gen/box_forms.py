@@ -14,6 +14,9 @@ Box = tuple[float, float, float, float]
 SLACK = 1.0
 """Pixels that a box may reach beyond its picture, as tools that round or count from 1 make it; the rest is cut off."""
 
+_MANY = 10
+"""Of so many boxes, it is no chance that all fit as corners while most leave their picture as they are written."""
+
 _FRACTION_SLACK = 0.01
 """What a fraction may lie beyond 0 and 1, as tools make it that round."""
 
@@ -65,7 +68,7 @@ def corners_meant(source: Path, boxes: Sequence[tuple[Box, tuple[int, int]]]) ->
         return ""
     all_of_them = "it fits" if len(boxes) == 1 else f"all {len(boxes):,} fit"
     question = f"read as corners {all_of_them}: are these [xmin, ymin, xmax, ymax]?"
-    if len(boxes) > 1 and 2 * left > len(boxes):
+    if len(boxes) >= _MANY and 2 * left > len(boxes):
         raise InputError(
             f"Expected boxes [x, y, width, height] in {source}: x + width or y + height leaves the picture in {left:,} "
             f"of {len(boxes):,}, but {question} Subtract xmin from xmax and ymin from ymax."

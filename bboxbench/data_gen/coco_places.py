@@ -83,12 +83,14 @@ def picture_roots(annotations: Path, folder: Path, images: Path | None) -> list[
     if images is None and annotations.name == ROBOFLOW:
         return [annotations.parent]
     base = images or folder
-    conventional = annotations.name in _SOUGHT
-    split = "" if conventional else annotations.stem.removeprefix(_INSTANCES)
+    split = "" if annotations.name in _SOUGHT else annotations.stem.removeprefix(_INSTANCES)
     # No file's name, as ...json, leads out of the folder.
-    roots = [base / split, base] if split.strip(".") else [base]
+    of_split = [base / split] if split.strip(".") else []
+    roots = [base]
     if images is None:
         roots += [folder / "images" / split, folder / "images", folder / "data", annotations.parent]
+    # Beside labels.json, the folder labels often has maps of the photographs' names and sizes: it comes last.
+    roots = of_split + roots if annotations.name.startswith(_INSTANCES) else roots + of_split
     return list(dict.fromkeys(roots))
 
 
@@ -138,7 +140,8 @@ def unlisted_pictures(base: Path, listed: Iterable[Path]) -> dict[str, int]:
     for path in listed:
         if path.parent not in real:
             real[path.parent] = os.path.realpath(path.parent)
-        known.add((real[path.parent], path.name))
+        # A disk may not tell IMG.JPG from img.jpg, nor one way to write an accent from another.
+        known.add((real[path.parent], _folded(path.name)))
     places = [*real, base]
     for place in (base, base / "images"):
         places += _entries(place)[1]
@@ -150,8 +153,12 @@ def unlisted_pictures(base: Path, listed: Iterable[Path]) -> dict[str, int]:
             seen.add(there)
             names = (path.name for path in _entries(place)[0] if path.suffix.lower() in SUFFIXES)
             told = str(place) if one_line(str(place)) else repr(str(place))
-            counts[told] += sum((there, name) not in known for name in names)
+            counts[told] += sum((there, _folded(name)) not in known for name in names)
     return {place: count for place, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])) if count}
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name.casefold())
 
 
 def one_line(text: str) -> bool:

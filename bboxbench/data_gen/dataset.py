@@ -19,7 +19,7 @@ from bboxbench.data_gen.attributes import columns_of, sample_of
 from bboxbench.data_gen.bounds import boxes_outside, impossible
 from bboxbench.data_gen.classes import class_names
 from bboxbench.data_gen.colours import luma_of_images
-from bboxbench.data_gen.imported import AnySpec
+from bboxbench.data_gen.imported import AnySpec, ImportedSpec
 from bboxbench.data_gen.manifest import MANIFEST, TABLE, Manifest, finish_command, read_manifest
 from bboxbench.data_gen.normalisation import LEVELS, normalise
 from bboxbench.data_gen.packing import Arrays, array_sha256
@@ -214,6 +214,11 @@ class Dataset:
             return f"sample {row}: the box {tuple(boxes[row].tolist())}"
         for row in np.flatnonzero(~table["glyph"].isin(self.classes)).tolist():
             return f"sample {row}: the class {table['glyph'][row]!r}"
+        if isinstance(self.spec, ImportedSpec):
+            source = table[[name for name in table.columns if name.startswith("source_")]].to_numpy(np.float64)
+            sized = (table[["source_width", "source_height"]] >= 1).all(axis=1).to_numpy()
+            for row in np.flatnonzero(~(np.isfinite(source).all(axis=1) & sized)).tolist():
+                return f"sample {row}: it came with {', '.join(f'{number:g}' for number in source[row])}"
         return ""
 
     def _gather(

@@ -247,8 +247,8 @@ def keep_shard(context: dict[str, Any], spec: AnySpec, shard: int, arrays: Array
     """
     path = Path(context["folder"]) / shard_file(shard)
     hashes = {name: array_sha256(array) for name, array in arrays.items()}
-    if context["written"] is not None and hashes != context["written"][shard]:
-        other = [name for name in hashes if hashes[name] != context["written"][shard].get(name)]
+    written = hashes if context["written"] is None else context["written"][shard]
+    if other := [name for name in hashes if hashes[name] != written.get(name)]:
         raise FolderConflict(
             f"{path} cannot be restored here: made again, its {', '.join(other)} are not those of {MANIFEST}, "
             f"by hash. {MANIFEST} was changed, or another processor or other versions, which it lists, wrote it. "

@@ -63,7 +63,8 @@ def stream(
             number. It is held in memory, 16 bytes a sample, 24 with ``repeat``.
         repeat: whether passes follow one another without an end, ``epoch``, ``epoch + 1`` and so on, each shuffled in
             an order of its own. Only for ``fit`` with ``steps_per_epoch``, and ``evaluate`` or ``predict`` with
-            ``steps``: without them they never end. By default there is one pass, in the same order each time: leave
+            ``steps``: without them they never end. Not for ``validation_data``, in which Keras goes on from epoch to
+            epoch where several workers draw. By default there is one pass, in the same order each time: leave
             steps out, and give ``fit`` ``shuffle=False``, else Keras puts a PyDataset's batches in an order of its own.
         epoch: the number of the first pass, 0 or more.
         workers: threads, or processes, that draw ahead.

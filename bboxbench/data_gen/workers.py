@@ -167,8 +167,8 @@ def serve() -> None:
     # Whatever a library prints must not fall between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    if not (line := sys.stdin.readline()):
-        # The parent ended before it could say what to do.
+    if not (line := sys.stdin.readline()).endswith("\n"):
+        # The parent ended before it had said what to do.
         return
     first = json.loads(line)
     function = _resolve(first["task"])

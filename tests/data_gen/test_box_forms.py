@@ -87,6 +87,14 @@ def test_corners_are_only_asked_for_where_few_boxes_leave_their_picture(tmp_path
     assert planned.spec.n > 6
 
 
+def test_of_a_few_boxes_most_may_leave_their_picture_by_chance(tmp_path: Path) -> None:
+    leave = iter([True] * 6 + [False] * 3)
+    folder = rewritten(tmp_path / "shapes", lambda *box: [3, 3, *box[-2:]] if next(leave) else [1, 1, 5, 5], n=9)
+    with pytest.raises(InputError, match=r"But read as corners all 9 fit: are these .*--skip"):
+        plan_import(folder, workers=1)
+    assert plan_import(folder, skip=True, workers=1).spec.n == 3
+
+
 def test_boxes_that_fit_neither_way_are_no_corners(tmp_path: Path) -> None:
     folder = rewritten(tmp_path / "shapes", lambda x, y, w, h, width, height: [x + width, y, w, h])
     with pytest.raises(InputError, match="reaches out of its") as raised:

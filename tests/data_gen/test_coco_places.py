@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 from coco_folders import write_one, write_shapes
+from PIL import Image
 
 from bboxbench.data_gen import Dataset, DatasetSpec, generate
 from bboxbench.data_gen.coco import read_coco
+from bboxbench.data_gen.coco_places import _folded
 from bboxbench.data_gen.exports import export
 from bboxbench.data_gen.importing import plan_import
 from bboxbench.errors import InputError
@@ -171,6 +173,26 @@ def test_pictures_that_no_annotation_lists_are_counted_by_folder(tmp_path: Path)
     shutil.copy(tmp_path / "train/0000.png", tmp_path / "train/more.PNG")
     (tmp_path / "train/notes.txt").touch()
     assert read_coco(tmp_path).unlisted == {str(tmp_path / "valid"): 3, str(tmp_path / "train"): 1}
+
+
+@pytest.mark.parametrize("place", ["images", "data", "."])
+def test_maps_in_a_folder_of_the_annotations_name_are_not_taken_for_the_pictures(tmp_path: Path, place: str) -> None:
+    fiftyone(tmp_path)
+    if place != "data":
+        (tmp_path / place).mkdir(exist_ok=True)
+        for picture in list((tmp_path / "data").iterdir()):
+            picture.rename(tmp_path / place / picture.name)
+    (tmp_path / "labels").mkdir()
+    for picture in (tmp_path / place).glob("*.[pj][np]g"):
+        with Image.open(picture) as opened:
+            Image.new("L", opened.size).save(tmp_path / "labels" / picture.name)
+    taken = [Path(one["path"]).parent for one in plan_import(tmp_path, workers=1)._pictures]
+    assert taken == [tmp_path / place] * 2
+
+
+def test_a_listed_picture_is_known_however_its_name_is_written() -> None:
+    assert _folded("IMG.JPG") == _folded("img.jpg")
+    assert _folded("caf\u00e9.png") == _folded("cafe\u0301.png")
 
 
 def test_a_picture_that_is_listed_and_faulty_is_no_unlisted_one(tmp_path: Path) -> None:

@@ -242,9 +242,10 @@ def test_a_worker_ends_in_the_middle_of_a_shard_when_its_parent_is_gone(tmp_path
     assert all(gone(child) for child in children)
 
 
-def test_a_worker_whose_parent_ended_before_it_said_what_to_do_ends_without_a_word() -> None:
+@pytest.mark.parametrize("said", ["", '{"task": "bboxbench.data_gen.generation:draw_and_wri'])
+def test_a_worker_whose_parent_ended_before_it_said_what_to_do_ends_without_a_word(said: str) -> None:
     code = "from bboxbench.data_gen.workers import serve; serve()"
-    done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], input=said, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
