@@ -17,7 +17,7 @@ from __future__ import annotations
 import difflib
 import errno
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,14 +85,30 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
         known: the names that exist.
     """
     options = sorted(known)
-    lowered = [option.lower() for option in options]
-    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
-    # An abbreviation is no near miss by its letters, but a plain one where nothing else begins so.
-    begun = [option for option in lowered if len(name) > 2 and option.startswith(name.lower())]
-    near = near or (begun if len(begun) == 1 else [])
+    near = nearest(name, options)
     said = shortened(name if name.isprintable() else repr(name)[1:-1])
-    guess = next((f" Did you mean '{option}'?" for option in options if near and option.lower() == near[0]), "")
+    guess = f" Did you mean '{near}'?" if near else ""
     return InputError(f"Unknown {kind} '{said}'.{guess} Expected one of: {', '.join(options)}.")
+
+
+def nearest(name: str, known: Sequence[str], alike: float = 0.6) -> str:
+    """The known name that was most likely meant by ``name``, whatever its case; "" where none is near.
+
+    Args:
+        name: what was received.
+        known: the names that exist.
+        alike: from which share of letters in common on one is near, 0 to 1, as `difflib` counts them. Beyond that, one
+            that begins with it, or it with that, is, if there is one alone and both have three letters or more.
+    """
+    lowered = [option.lower() for option in known]
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=alike)
+    begun = [
+        option
+        for option in lowered
+        if min(len(name), len(option)) > 2 and (option.startswith(name.lower()) or name.lower().startswith(option))
+    ]
+    near = near or (begun if len(begun) == 1 else [])
+    return known[lowered.index(near[0])] if near else ""
 
 
 def shortened(text: str, most: int = 300) -> str:

@@ -150,6 +150,7 @@ def found(command: str, preset: str, n: int, repeats: int) -> Found:
     import tensorflow  # noqa: F401
 
     from bboxbench.data_gen import DatasetSpec, generate
+    from bboxbench.data_gen.workers import usable_cores
 
     spec = DatasetSpec(preset=preset, n=n)
     drawn = drawing()
@@ -159,8 +160,7 @@ def found(command: str, preset: str, n: int, repeats: int) -> Found:
         data.tf_dataset("test")
         reading = time.perf_counter() - start
         alone, training = (measured(build, spec, data, repeats) for build in (idle, usual))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Found(command, preset, cores, len(data.split("test")), repeats, drawn, reading, alone, training)
+    return Found(command, preset, usable_cores(), len(data.split("test")), repeats, drawn, reading, alone, training)
 
 
 def block(run: Found) -> str:

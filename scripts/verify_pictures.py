@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bboxbench.cli.console import duration
+from bboxbench.data_gen.workers import usable_cores
 from bboxbench.files import write_atomically
 
 ROOT = Path(__file__).parent.parent
@@ -61,7 +61,7 @@ def verified(preset: str, share: float, place: Path) -> dict[str, Any]:
         row["drawing_seconds"] = round(row["drawing_seconds"] + drawn["seconds"], 1)
         row["verifying_seconds"] = round(row["verifying_seconds"] + found["seconds"], 1)
         row["largest_bytes"] = max(row["largest_bytes"], drawn["bytes"])
-    row["cores"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    row["cores"] = usable_cores()
     return row
 
 

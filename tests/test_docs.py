@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loaded_scripts import loaded
 
 from bboxbench import losses
 from bboxbench.experiments.learning_rates import TUNED
@@ -25,12 +26,7 @@ ROOT = Path(__file__).parent.parent
 
 def script(name: str) -> Any:
     """A module of the folder scripts, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(f"scripts/{name}.py")
 
 
 def results_page() -> str:

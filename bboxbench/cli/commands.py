@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shutil
 import sys
@@ -33,7 +32,7 @@ from bboxbench.cli import (
     verify,
 )
 from bboxbench.cli.console import folded
-from bboxbench.errors import BboxbenchError, CannotWrite, write_errors
+from bboxbench.errors import BboxbenchError, CannotWrite, nearest, write_errors
 from bboxbench.jsonl import json_line
 
 __all__ = ["app", "run", "tell_program"]
@@ -107,7 +106,8 @@ def run(words: list[str]) -> int:
         command = context.command_path if context is not None else "bboxbench"
         if isinstance(near := getattr(error, "possibilities", None), list):
             # Typer counts the dashes, too, and so finds every short option near to every other.
-            near[:] = [name for name in near if _is_near(name, getattr(error, "option_name", ""))]
+            meant = nearest(getattr(error, "option_name", "").lstrip("-"), [name.lstrip("-") for name in near], 0.8)
+            near[:] = [f"--{meant}"] if meant else []
         message = f"{_one_line(error.format_message())} Try '{command} --help'."
         return _complain(words, message, error.exit_code, debug)
     except BboxbenchError as error:
@@ -123,13 +123,6 @@ def run(words: list[str]) -> int:
             BboxbenchError.exit_code,
             debug,
         )
-
-
-def _is_near(option: str, typed: str) -> bool:
-    """Whether an option may be what was meant: begun alike, or alike but for a letter or two."""
-    option, typed = option.lstrip("-"), typed.lstrip("-")
-    begun = option.startswith(typed) or typed.startswith(option)
-    return begun or difflib.SequenceMatcher(None, option, typed).ratio() >= 0.8
 
 
 @contextmanager

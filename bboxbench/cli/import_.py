@@ -190,17 +190,16 @@ def _some(items: Sequence[str]) -> str:
 
 def _say_how_boxes_fare(console: Console, planned: Import) -> None:
     (mean, least), size = planned.rounding, f"{planned.spec.width} x {planned.spec.height}"
-    if mean < LOST_ROUNDING:
+    if mean < GOOD_ROUNDING:
+        meant = "labels are no better than that. Import larger pictures, by --width and --height, into another folder."
+        if mean < LOST_ROUNDING:
+            meant = (
+                "hardly a box is left. Are they in pixels of these pictures? Look at them with bboxbench preview. If "
+                "objects are that small, import larger pictures, by --width and --height."
+            )
         console.warn(
             f"rounded to whole pixels of {size}, boxes have a mean IoU of only {mean:.2f} with what was annotated, the "
-            f"least {least:.2f} ({planned.worst}): hardly a box is left. Are they in pixels of these pictures? Look at "
-            "them with bboxbench preview. If objects are that small, import larger pictures, by --width and --height."
-        )
-    elif mean < GOOD_ROUNDING:
-        console.warn(
-            f"rounded to whole pixels of {size}, boxes have a mean IoU of only {mean:.2f} with what was annotated, the "
-            f"least {least:.2f} ({planned.worst}): labels are no better than that. "
-            "Import larger pictures, by --width and --height, into another folder."
+            f"least {least:.2f} ({planned.worst}): {meant}"
         )
     elif least == 1:
         console.say("Every box is exactly what was annotated: none had to be rounded.")

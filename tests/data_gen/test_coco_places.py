@@ -17,7 +17,7 @@ from PIL import Image
 
 from bboxbench.data_gen import Dataset, DatasetSpec, generate
 from bboxbench.data_gen.coco import read_coco
-from bboxbench.data_gen.coco_places import _folded
+from bboxbench.data_gen.coco_places import unlisted_pictures
 from bboxbench.data_gen.exports import export
 from bboxbench.data_gen.importing import plan_import
 from bboxbench.errors import InputError
@@ -28,6 +28,76 @@ def refused(folder: Path, **options: Any) -> str:
         plan_import(folder, workers=1, **options)
     assert "\n" not in str(raised.value)
     return str(raised.value)
+
+
+def roboflow(folder: Path) -> None:
+    """Each split a folder with its own annotations and pictures."""
+    for seed, split in enumerate(("train", "valid")):
+        write_shapes(folder, n=2, seed=seed, split=split)
+        (folder / f"annotations/instances_{split}.json").rename(folder / split / "_annotations.coco.json")
+    (folder / "annotations").rmdir()
+
+
+def cvat(folder: Path) -> None:
+    write_shapes(folder, n=2, split="default")
+    (folder / "images").mkdir()
+    (folder / "default").rename(folder / "images/default")
+
+
+def coco_2017(folder: Path) -> None:
+    """With the other annotations of the same pictures, which are none of objects."""
+    write_shapes(folder, n=2, split="train2017")
+    for name in ("captions", "person_keypoints", "stuff"):
+        (folder / f"annotations/{name}_train2017.json").write_text("{}")
+
+
+def label_studio(folder: Path) -> None:
+    pictures_in_a_folder_of_their_own(folder)
+    content = (folder / "annotations.json").read_text().replace('"a.png"', '"images/a.png"')
+    (folder / "annotations.json").unlink()
+    (folder / "result.json").write_text(content)
+
+
+def label_studio_on_windows(folder: Path) -> None:
+    label_studio(folder)
+    content = (folder / "result.json").read_text().replace("images/a.png", "images\\\\a.png")
+    (folder / "result.json").write_text(content)
+
+
+def one_file_beside_the_pictures(folder: Path) -> None:
+    write_one(folder)
+
+
+def pictures_in_a_folder_of_their_own(folder: Path) -> None:
+    write_one(folder)
+    (folder / "images").mkdir()
+    (folder / "a.png").rename(folder / "images/a.png")
+
+
+def paths_in_the_annotations(folder: Path) -> None:
+    write_one(folder, image={"file_name": "photos/2024/a.png"})
+    (folder / "photos/2024").mkdir(parents=True)
+    (folder / "a.png").rename(folder / "photos/2024/a.png")
+
+
+@pytest.mark.parametrize(
+    ("lay_out", "names"),
+    [
+        (roboflow, ["train/0000.png", "train/0001.jpg", "valid/0000.png", "valid/0001.jpg"]),
+        (cvat, ["images/default/0000.png", "images/default/0001.jpg"]),
+        (coco_2017, ["train2017/0000.png", "train2017/0001.jpg"]),
+        (label_studio, ["images/a.png"]),
+        (label_studio_on_windows, ["images/a.png"]),
+        (one_file_beside_the_pictures, ["a.png"]),
+        (pictures_in_a_folder_of_their_own, ["images/a.png"]),
+        (paths_in_the_annotations, ["photos/2024/a.png"]),
+    ],
+)
+def test_annotations_are_found_where_tools_put_them(tmp_path: Path, lay_out: Any, names: list[str]) -> None:
+    lay_out(tmp_path)
+    listing = read_coco(tmp_path)
+    assert [one.name for one in listing.pictures] == names
+    assert listing.faults == []
 
 
 def fiftyone(folder: Path) -> None:
@@ -190,9 +260,12 @@ def test_maps_in_a_folder_of_the_annotations_name_are_not_taken_for_the_pictures
     assert taken == [tmp_path / place] * 2
 
 
-def test_a_listed_picture_is_known_however_its_name_is_written() -> None:
-    assert _folded("IMG.JPG") == _folded("img.jpg")
-    assert _folded("caf\u00e9.png") == _folded("cafe\u0301.png")
+@pytest.mark.parametrize(("listed", "there"), [("IMG.JPG", "img.jpg"), ("caf\u00e9.png", "cafe\u0301.png")])
+def test_a_listed_picture_is_known_however_its_name_is_written(tmp_path: Path, listed: str, there: str) -> None:
+    """As on disks that do not tell the two apart."""
+    for name in (there, "other.png"):
+        (tmp_path / name).touch()
+    assert unlisted_pictures(tmp_path, [tmp_path / listed]) == {str(tmp_path): 1}
 
 
 def test_a_picture_that_is_listed_and_faulty_is_no_unlisted_one(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from folder_content import content
 from forged_shards import forge
 from workers_seen import gone
 
@@ -22,12 +23,6 @@ from bboxbench.data_gen.packing import pack
 from bboxbench.data_gen.shards import draw_shard, read_arrays
 from bboxbench.data_gen.workers import map_shards, usable_cores
 from bboxbench.errors import BboxbenchError, CannotWrite, FolderConflict, InputError
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder but the lock."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_every_sample_on_disk_is_the_one_that_the_spec_draws(tiny: Dataset, tiny_spec: DatasetSpec) -> None:

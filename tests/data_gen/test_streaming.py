@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 import re
 import shutil
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loaded_scripts import loaded
 
 from bboxbench.boxes import relative_boxes
 from bboxbench.data_gen import Dataset, DatasetSpec, draw_sample, generate, stream
@@ -327,14 +327,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def benchmark() -> Any:
     """The command that measures streams, as a module."""
-    place = importlib.util.spec_from_file_location("streaming_benchmark", ROOT / "benchmarks" / "streaming.py")
-    assert place is not None
-    assert place.loader is not None
-    module = importlib.util.module_from_spec(place)
-    # Its dataclass looks its own module up.
-    sys.modules[place.name] = module
-    place.loader.exec_module(module)
-    return module
+    return loaded("benchmarks/streaming.py")
 
 
 def parts(text: str) -> tuple[str, str, str]:

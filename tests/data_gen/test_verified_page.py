@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loaded_scripts import loaded
 
 from bboxbench.data_gen.presets import PRESETS
 
@@ -17,12 +17,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def script() -> Any:
     """The script, which is in no package."""
-    spec = importlib.util.spec_from_file_location("verify_pictures", ROOT / "scripts" / "verify_pictures.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("scripts/verify_pictures.py")
 
 
 @pytest.fixture(scope="module")

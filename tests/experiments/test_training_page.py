@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loaded_scripts import loaded
 from PIL import Image
 
 from bboxbench.cli.train import train
@@ -18,12 +18,7 @@ PAGE = (DOCS / "training.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def script() -> Any:
-    spec = importlib.util.spec_from_file_location("training_pictures", DOCS.parent / "scripts" / "training_pictures.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("scripts/training_pictures.py")
 
 
 def test_the_page_says_what_the_commands_printed(script: Any) -> None:

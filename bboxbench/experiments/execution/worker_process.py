@@ -167,8 +167,8 @@ def _log_file() -> tuple[BinaryIO, BinaryIO]:
     """A file to append to and to read, which is gone with the processes that have it open."""
     descriptor, name = tempfile.mkstemp(prefix="bboxbench-worker-", suffix=".log")
     os.close(descriptor)
-    # They stay open for as long as the process is wanted.
-    end, reading = Path(name).open("ab", buffering=0), Path(name).open("rb", buffering=0)  # noqa: SIM115
+    end = Path(name).open("ab", buffering=0)  # noqa: SIM115  # stays open for as long as the process is wanted
+    reading = Path(name).open("rb", buffering=0)  # noqa: SIM115  # the same
     with suppress(OSError):  # Windows removes no open file.
         Path(name).unlink()
     return end, reading

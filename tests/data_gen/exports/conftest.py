@@ -19,6 +19,16 @@ ODD = "A1/\\,;:\"'`<>&%#{}[]!?*|~=-@é\u0301\u0416ß\U0001f600"
 
 
 @pytest.fixture(scope="session")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Ten pictures: 3, 2 and 5 in the splits."""
+    return generate(
+        DatasetSpec.letters(n=10, seed=4, width=64, height=48, sizes=(16, 24)),
+        tmp_path_factory.mktemp("few") / "data",
+        workers=1,
+    )
+
+
+@pytest.fixture(scope="session")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """130 small pictures, every glyph of `ODD` among them."""
     spec = DatasetSpec.letters(
