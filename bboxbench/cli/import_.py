@@ -55,8 +55,8 @@ def import_(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="From here, or from DIR. By default what tools call theirs, as annotations/instances_*.json, else all "
-            "COCO files of DIR/annotations or DIR.",
+            help="From here, or from DIR. By default files named as COCO, CVAT, Roboflow and Label Studio name theirs, "
+            "else all COCO files of DIR/annotations or DIR.",
         ),
     ] = None,
     images: Annotated[
