@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import shutil
@@ -94,7 +95,8 @@ def test_fit_on_a_stream_gives_the_weights_of_fit_on_the_arrays(small: Dataset, 
 @pytest.mark.slow
 def test_fit_with_worker_processes_gives_the_same_weights(small: Dataset) -> None:
     code = (
-        "import numpy as np, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"
+        "import numpy as np\n"
         "from test_streaming import SMALL, network\n"
         "from bboxbench.data_gen.streaming import stream\n"
         "weights = []\n"
@@ -107,9 +109,8 @@ def test_fit_with_worker_processes_gives_the_same_weights(small: Dataset) -> Non
         "print(np.array_equal(*weights))\n"
     )
     # In a process of its own: Keras forks, which a process with threads of the other tests should not.
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(Path(__file__).parent)], capture_output=True, text=True, timeout=80
-    )
+    path = json.dumps([str(Path(__file__).parent), *sys.path])
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=300)
     assert done.stdout.split()[-1:] == ["True"], done.stderr
 
 
