@@ -5,9 +5,10 @@
 Every row is fed to Keras's ``fit``, once to a network that does next to nothing, so that the feeding alone is timed,
 and once to the network that bboxbench trains. The rows take turns, so that a machine with other work hurts all alike;
 the first turn is not counted. A row's numbers are medians; half of the ``n`` samples, the test split, are an epoch. CPU
-is that of all threads and processes, and suffers less from other work than seconds do. Worker processes are started
-anew each epoch, which is inside the clock, as for whoever uses them. The page has no number but those of its block,
-which this command writes whole.
+is that of all threads and processes, and suffers less from other work than seconds do; training is told by it alone, as
+its seconds differ more between two turns of a row than between rows. Worker processes are started anew each epoch,
+which is inside the clock, as for whoever uses them. The page has no number but those of its block, which this command
+writes whole.
 """
 
 # ruff: noqa: T201  # it is a command
@@ -72,8 +73,16 @@ def cpu_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def measured(build: Callable[[int, int], Any], spec: Any, data: Any, repeats: int) -> dict[str, tuple[float, float]]:
-    """Of every row pictures a second, and CPU milliseconds a picture."""
+@dataclass(frozen=True)
+class Turn:
+    """An epoch of a row: pictures a second, and CPU milliseconds a picture."""
+
+    rate: float
+    cpu: float
+
+
+def measured(build: Callable[[int, int], Any], spec: Any, data: Any, repeats: int) -> dict[str, list[Turn]]:
+    """Every row's turns but the first."""
     from bboxbench.data_gen import stream
 
     models = {name: build(spec.width, spec.height) for name in ROWS}
@@ -81,18 +90,15 @@ def measured(build: Callable[[int, int], Any], spec: Any, data: Any, repeats: in
         name: stream(spec, split="test", **options) if options else data.tf_dataset("test")
         for name, options in ROWS.items()
     }
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ROWS}
-    for turn in range(repeats + 1):
+    n = len(data.split("test"))
+    turns: dict[str, list[Turn]] = {name: [] for name in ROWS}
+    for number in range(repeats + 1):
         for name, model in models.items():
             start, cpu = time.perf_counter(), cpu_seconds()
             model.fit(feeds[name], epochs=1, shuffle=False, verbose=0)
-            if turn:
-                taken[name].append((time.perf_counter() - start, cpu_seconds() - cpu))
-    n = len(data.split("test"))
-    return {
-        name: (n / statistics.median(s for s, _ in turns), 1000 * statistics.median(c for _, c in turns) / n)
-        for name, turns in taken.items()
-    }
+            if number:
+                turns[name].append(Turn(n / (time.perf_counter() - start), 1000 * (cpu_seconds() - cpu) / n))
+    return turns
 
 
 DRAWN = 200
@@ -129,7 +135,7 @@ class Found:
         repeats: turns that count.
         drawing: CPU milliseconds to draw a picture, by preset.
         reading: seconds to read the folder's split, once.
-        alone: by row, pictures a second and CPU milliseconds a picture, fed to `idle`.
+        alone: by row, its turns, fed to `idle`.
         training: the same, fed to `usual`.
     """
 
@@ -140,8 +146,8 @@ class Found:
     repeats: int
     drawing: dict[str, float]
     reading: float
-    alone: dict[str, tuple[float, float]]
-    training: dict[str, tuple[float, float]]
+    alone: dict[str, list[Turn]]
+    training: dict[str, list[Turn]]
 
 
 def found(command: str, preset: str, n: int, repeats: int) -> Found:
@@ -165,17 +171,20 @@ def found(command: str, preset: str, n: int, repeats: int) -> Found:
 
 def block(run: Found) -> str:
     """A run in Markdown: the table, and what else the page says in numbers."""
-    lines = [f"| `{run.preset}` | feeding alone, pictures a second | CPU, ms a picture | training, pictures a second |"]
+    lines = [f"| `{run.preset}` | feeding alone, pictures a second | CPU, ms a picture | training, CPU, ms a picture |"]
     lines += ["| --- | --- | --- | --- |"]
     for name in ROWS:
-        rate, cpu = run.alone[name]
-        lines.append(f"| {name} | {rate:,.0f} | {cpu:.2f} | {run.training[name][0]:,.0f} |")
+        rate, cpu = (statistics.median(getattr(turn, of) for turn in run.alone[name]) for of in ("rate", "cpu"))
+        training = statistics.median(turn.cpu for turn in run.training[name])
+        lines.append(f"| {name} | {rate:,.0f} | {cpu:.2f} | {training:.1f} |")
+    rates = sorted(turn.rate for turns in run.training.values() for turn in turns)
     of_each = ", ".join(f"{taken:.2g} ms of `{preset}`" for preset, taken in run.drawing.items())
     lines += [
         "",
         f"By `{run.command}`: {run.cores} cores, {run.pictures:,} pictures an epoch, median of {run.repeats} turns.",
         f"Drawing a picture takes {of_each}, of one core's time.",
         f"Reading the folder's split took {run.reading:.2f} s more, once.",
+        f"Of all epochs of training, the slowest had {rates[0]:,.0f}, the fastest {rates[-1]:,.0f} pictures a second.",
     ]
     return "\n".join(lines)
 

@@ -346,7 +346,7 @@ def without_numbers(block: str) -> str:
 
 def test_all_that_the_page_says_in_measured_numbers_is_written_by_the_benchmark(benchmark: Any) -> None:
     page = (ROOT / "docs" / "streaming.md").read_text("utf-8")
-    rows = dict.fromkeys(benchmark.ROWS, (1234.5, 0.5))
+    rows = {name: [benchmark.Turn(1234.5, 0.5)] for name in benchmark.ROWS}
     drawing = {"letters": 0.09, "varied": 1.6, "hard": 1.7}
     run = benchmark.Found("python benchmarks/streaming.py", "letters", 2, 4000, 5, drawing, 0.5, rows, rows)
     before, block, after = parts(benchmark.replaced(page, "letters", benchmark.block(run)))
