@@ -8,8 +8,10 @@ READY := $(VENV)/.ready
 PYTHON ?=
 # A particular PyTorch for test-backends: TORCH=torch==2.12
 TORCH ?=
+# Processes that the fast tests are dealt to, a file at a time; each loads TensorFlow: make test JOBS=4
+JOBS ?= 2
 
-.PHONY: help setup demo test test-all test-browser test-backends lint format docs findings bench wheel lock clean
+.PHONY: help setup demo test test-slow test-all test-browser test-backends lint format docs findings bench wheel lock clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +27,12 @@ demo: $(READY) ## draw 4,000 letters, train 8 networks, show what became of them
 	@$(RUN)/bboxbench sweep --preset quick
 
 test: $(READY) ## the fast tests
-	@$(RUN)/python -m pytest -m "not slow and not browser"
+	@$(RUN)/python -m pytest -m "not slow and not browser" -n $(JOBS) --dist loadfile
 
-test-all: $(READY) ## the slow ones, too
-	@$(RUN)/python -m pytest -m "not browser"
+test-slow: $(READY) ## the slow ones, one after the other: kills and full disks want their time for themselves
+	@$(RUN)/python -m pytest -m "slow and not browser"
+
+test-all: test test-slow ## both
 
 test-browser: $(READY) ## the report in Chromium (needs it: apt-get install chromium); pictures in build/screenshots
 	@$(RUN)/python -m pytest tests/browser
