@@ -4,8 +4,8 @@
 
 - a name of `GLYPH_SETS`, as ``latin-upper`` or ``digits``. A word of four or more small ASCII letters is taken for a
   name, so a misspelt one is refused rather than drawn letter by letter;
-- a code point or a range, as ``U+0416``, ``U+0410-U+042F`` or, between two letters or digits of one kind, ``A-F``. What
-  has no picture of its own in a range (unassigned, control, space, combining) is left out;
+- a code point or a range, as ``U+0416``, ``U+0410-U+042F``, ``U+0410-042F`` or, between two letters or digits of one
+  kind, ``A-F``. What has no picture of its own in a range (unassigned, control, space, combining) is left out;
 - ``=`` and all that follows to the end of the text, commas included: these characters themselves;
 - anything else: these characters themselves, as ``ABC123``.
 """
@@ -55,8 +55,9 @@ GLYPH_SETS = _glyph_sets()
 """Characters by the name of their set, each in the order of its alphabet."""
 
 _NAME = re.compile(r"[a-z]{4,}|[a-z]+[-_][a-z_-]+")
-_CODE = r"U\+([0-9A-F]{1,6})"
-_CODES = re.compile(rf"{_CODE}(?:\s*(?:-|\.\.)\s*{_CODE})?", re.ASCII | re.IGNORECASE)
+_CODE = "([0-9A-F]{1,6})"
+# CSS writes the second number of a range bare.
+_CODES = re.compile(rf"U\+{_CODE}(?:\s*(?:-|\.\.)\s*(?:U\+)?{_CODE})?", re.ASCII | re.IGNORECASE)
 
 _LAST = 0x10FFFF
 

@@ -28,6 +28,7 @@ ALONE = st.characters(exclude_categories=("Cs", "Cc", "Cf", "Cn", "Zs", "Zl", "Z
         ("\u0391-\u03a9", GLYPH_SETS["greek-upper"]),
         ("U+0391-U+03A9", GLYPH_SETS["greek-upper"]),
         ("u+41..U+0044", "ABCD"),
+        ("U+41-44", "ABCD"),
         ("U+0416", "\u0416"),
         ("U+0301", "\u0301"),
         ("U+1D400-U+1D403", "\U0001d400\U0001d401\U0001d402\U0001d403"),
