@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from bboxbench.data_gen import Dataset, DatasetSpec, generate
 # Before any test imports TensorFlow: the same choice as the command makes, and no lines of its own.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and with them the commands that they interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Machines differ in speed, so no deadline; where CI is set, every run tries the same examples.
 settings.register_profile("here", deadline=None)
