@@ -32,7 +32,7 @@ test: $(READY) ## the fast tests
 test-slow: $(READY) ## the slow ones, one after the other: kills and full disks want their time for themselves
 	@$(RUN)/python -m pytest -m "slow and not browser"
 
-test-all: test test-slow ## both
+test-all: test test-slow ## the fast and the slow ones
 
 test-browser: $(READY) ## the report in Chromium (needs it: apt-get install chromium); pictures in build/screenshots
 	@$(RUN)/python -m pytest tests/browser

@@ -82,7 +82,7 @@ class Turn:
 
 
 def measured(build: Callable[[int, int], Any], spec: Any, data: Any, repeats: int) -> dict[str, list[Turn]]:
-    """Every row's turns but the first."""
+    """Of every row all turns but the first, in order."""
     from bboxbench.data_gen import stream
 
     models = {name: build(spec.width, spec.height) for name in ROWS}
@@ -174,7 +174,8 @@ def block(run: Found) -> str:
     lines = [f"| `{run.preset}` | feeding alone, pictures a second | CPU, ms a picture | training, CPU, ms a picture |"]
     lines += ["| --- | --- | --- | --- |"]
     for name in ROWS:
-        rate, cpu = (statistics.median(getattr(turn, of) for turn in run.alone[name]) for of in ("rate", "cpu"))
+        rate = statistics.median(turn.rate for turn in run.alone[name])
+        cpu = statistics.median(turn.cpu for turn in run.alone[name])
         training = statistics.median(turn.cpu for turn in run.training[name])
         lines.append(f"| {name} | {rate:,.0f} | {cpu:.2f} | {training:.1f} |")
     rates = sorted(turn.rate for turns in run.training.values() for turn in turns)

@@ -346,11 +346,14 @@ def without_numbers(block: str) -> str:
 
 def test_all_that_the_page_says_in_measured_numbers_is_written_by_the_benchmark(benchmark: Any) -> None:
     page = (ROOT / "docs" / "streaming.md").read_text("utf-8")
-    rows = {name: [benchmark.Turn(1234.5, 0.5)] for name in benchmark.ROWS}
+    turns = tuple(benchmark.Turn(rate, cpu) for rate, cpu in ((1000, 7), (1234.5, 0.5), (9000, 0.1)))
+    rows = dict.fromkeys(benchmark.ROWS, turns)
     drawing = {"letters": 0.09, "varied": 1.6, "hard": 1.7}
     run = benchmark.Found("python benchmarks/streaming.py", "letters", 2, 4000, 5, drawing, 0.5, rows, rows)
     before, block, after = parts(benchmark.replaced(page, "letters", benchmark.block(run)))
     assert (before, after) == parts(page)[::2]
+    assert block.count(" | 1,234 | 0.50 | 0.5 |\n") == len(benchmark.ROWS)
+    assert "the slowest had 1,000, the fastest 9,000 pictures" in block
     assert without_numbers(block) == without_numbers(parts(page)[1])
     assert re.findall(r"[\d.,]+ (?:ms|s|seconds|pictures a second)\b", before + after) == []
 
